@@ -1,0 +1,28 @@
+"""One short file per ablation: the only place where harness and model meet."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from ablations.errors import UserError, closest
+from ablations.study import Study
+
+STUDIES = {
+    "encoder-resolution": "ablations.studies.encoder_resolution:STUDY",
+}
+"""Study name -> where it is declared. Other packages add theirs by the entry-point group `ablate.studies`."""
+
+
+def names() -> list[str]:
+    """Every known study, sorted."""
+    return sorted({*STUDIES, *(point.name for point in entry_points(group="ablate.studies"))})
+
+
+def get(name: str) -> Study:
+    """The study called `name`; an unknown name is a UserError that lists the known ones."""
+    targets = {point.name: point.value for point in entry_points(group="ablate.studies")} | STUDIES
+    if name not in targets:
+        raise UserError(f"unknown study '{name}'; known: {', '.join(names())}.{closest(name, names())}")
+    module, _, attribute = targets[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""The system under study: a multimodal language model assembled from swappable parts."""

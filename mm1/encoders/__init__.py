@@ -1,0 +1,6 @@
+"""Image encoders: images (N, 3, R, R) -> patch features (N, L, D) and their grid (h, w)."""
+
+from mm1.registry import Registry
+
+encoders = Registry("encoder", group="mm1.encoders")
+encoders.register("vit", "mm1.encoders.vit:VisionTransformer")

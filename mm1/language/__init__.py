@@ -1,0 +1,6 @@
+"""Decoder language models from transformers, built by configuration."""
+
+from mm1.registry import Registry
+
+language_models = Registry("language model", group="mm1.language_models")
+language_models.register("llama", "mm1.language.dense:llama")

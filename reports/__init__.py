@@ -1,0 +1,1 @@
+"""Tables, figures and pages rebuilt from MLflow runs alone."""
