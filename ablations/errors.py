@@ -22,7 +22,9 @@ class FieldError(UserError):
         allowed: the names or values that would be accepted.
     """
 
-    def __init__(self, field: str, message: str, *, value: object = None, allowed: Iterable[str] = ()) -> None:
+    def __init__(
+        self, field: str, message: str, *, value: object = None, allowed: Iterable[str] = ()
+    ) -> None:
         self.field, self.message, self.value, self.allowed = field, message, value, sorted(allowed)
         super().__init__(f"{field}: {message}")
 

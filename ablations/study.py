@@ -64,7 +64,9 @@ class Study:
 
     def declaration(self) -> dict[str, Any]:
         """The study as plain data: what is logged with every sweep, before its cells run."""
-        values = {name: getattr(self, name) for name in ("name", "question", "lesson", "metrics", "paper", "notes")}
+        values = {
+            name: getattr(self, name) for name in ("name", "question", "lesson", "metrics", "paper", "notes")
+        }
         values["axes"] = [asdict(axis) for axis in self.axes]
         values["claims"] = [asdict(claim) for claim in self.claims]
         return values

@@ -49,7 +49,9 @@ class Encoder(_Section):
     width: Positive = 64
     depth: Positive = 4
     heads: Positive = 4
-    layer: int = Field(default=-1, le=-1, description="which block's output the connector reads, from the end")
+    layer: int = Field(
+        default=-1, le=-1, description="which block's output the connector reads, from the end"
+    )
     pretrained: str | None = None
     frozen: bool = False
     pretraining: EncoderPretraining = EncoderPretraining()
@@ -143,9 +145,13 @@ class Data(_Section):
 
     world: World | None = World()
     sources: dict[str, Source] = {}
-    benchmarks: str | None = Field(default=None, description="folder of exported benchmarks; null: the world's")
+    benchmarks: str | None = Field(
+        default=None, description="folder of exported benchmarks; null: the world's"
+    )
     mix: str | dict[str, Annotated[float, Field(ge=0)]] = "mm1"
-    max_corrupt: Fraction = Field(default=0.01, description="share of unreadable documents that fails the run")
+    max_corrupt: Fraction = Field(
+        default=0.01, description="share of unreadable documents that fails the run"
+    )
 
     @field_validator("mix")
     @classmethod
@@ -168,7 +174,9 @@ class Training(_Section):
     """The multimodal pre-training stage: AdamW, warm-up then cosine to 10 %, clipping, accumulation."""
 
     steps: Positive = 800
-    sequences: Positive = Field(default=8, description="packed sequences per optimiser step, all ranks together")
+    sequences: Positive = Field(
+        default=8, description="packed sequences per optimiser step, all ranks together"
+    )
     sequence_length: Positive = 256
     accumulate: Positive = 1
     learning_rate: Rate = 2e-3
