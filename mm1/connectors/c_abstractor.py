@@ -1,0 +1,40 @@
+"""C-Abstractor of Honeybee (Cha et al., arXiv 2312.06742): convolutions, pooling, convolutions, then an MLP."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from timm.layers import LayerNorm2d
+from timm.models.regnet import RegStage
+from torch import Tensor, nn
+
+
+class CAbstractor(nn.Module):
+    """Connector that keeps locality: `depth` RegNet blocks before and after the pooling to √M x √M.
+
+    With depth 0 it is average pooling followed by the MLP. Its authors see it ahead of an MLP only after some
+    ten thousand iterations, so a short ablation is biased against it.
+    """
+
+    def __init__(self, width_in: int, width_out: int, tokens: int, grid: tuple[int, int], depth: int) -> None:
+        super().__init__()
+        self.position = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, grid[0] * grid[1], width_in), std=0.02))
+        self.before = _stage(depth, width_in)
+        self.pool = nn.AdaptiveAvgPool2d(math.isqrt(tokens))
+        self.after = _stage(depth, width_in)
+        self.mlp = nn.Sequential(nn.Linear(width_in, width_out), nn.SiLU(), nn.Linear(width_out, width_out))
+
+    def forward(self, features: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Features (N, h * w, D) -> image tokens (N, M, width_out)."""
+        plane = (features + self.position).transpose(1, 2).unflatten(2, grid)
+        plane = self.after(self.pool(self.before(plane)))
+        return self.mlp(plane.flatten(2).transpose(1, 2))
+
+
+def _stage(depth: int, width: int) -> nn.Module:
+    if depth == 0:
+        return nn.Identity()
+    return RegStage(
+        depth, width, width, stride=1, dilation=1, act_layer=nn.SiLU, norm_layer=LayerNorm2d
+    )
