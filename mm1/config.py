@@ -34,9 +34,10 @@ class EncoderPretraining(_Section):
 
     objective: Literal["contrastive"] = "contrastive"
     seed: int | None = Field(default=None, ge=0)
-    steps: int = Field(default=2000, ge=0)
+    steps: int = Field(default=3000, ge=0)
     batch: Positive = 256
-    learning_rate: Rate = 1e-3
+    pairs: Positive = Field(default=40_000, description="pictures with captions in its training pool")
+    learning_rate: Rate = 2e-3
     weight_decay: float = Field(default=0.05, ge=0)
 
 
@@ -92,8 +93,9 @@ class LanguagePretraining(_Section):
     """Text-only pre-training of the LM."""
 
     seed: int = Field(default=0, ge=0)
-    steps: int = Field(default=2000, ge=0)
-    batch: Positive = 16
+    steps: int = Field(default=3000, ge=0)
+    batch: Positive = Field(default=16, description="packed sequences of 256 tokens per step")
+    documents: Positive = Field(default=40_000, description="text-only pages in its training pool")
     learning_rate: Rate = 3e-3
     weight_decay: float = Field(default=0.05, ge=0)
 

@@ -77,7 +77,9 @@ class MultimodalLM(nn.Module):
         """
         image_tokens = self.encode_images(images) if len(images) else self._untouched()
         embeddings = self.embed(input_ids, image_tokens)
-        return self.language(inputs_embeds=embeddings, position_ids=position_ids, labels=labels, use_cache=False)
+        return self.language(
+            inputs_embeds=embeddings, position_ids=position_ids, labels=labels, use_cache=False
+        )
 
     def trainable_parameters(self) -> int:
         """How many numbers training may change."""

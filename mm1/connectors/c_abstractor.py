@@ -19,7 +19,9 @@ class CAbstractor(nn.Module):
 
     def __init__(self, width_in: int, width_out: int, tokens: int, grid: tuple[int, int], depth: int) -> None:
         super().__init__()
-        self.position = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, grid[0] * grid[1], width_in), std=0.02))
+        self.position = nn.Parameter(
+            nn.init.trunc_normal_(torch.empty(1, grid[0] * grid[1], width_in), std=0.02)
+        )
         self.before = _stage(depth, width_in)
         self.pool = nn.AdaptiveAvgPool2d(math.isqrt(tokens))
         self.after = _stage(depth, width_in)
@@ -35,6 +37,4 @@ class CAbstractor(nn.Module):
 def _stage(depth: int, width: int) -> nn.Module:
     if depth == 0:
         return nn.Identity()
-    return RegStage(
-        depth, width, width, stride=1, dilation=1, act_layer=nn.SiLU, norm_layer=LayerNorm2d
-    )
+    return RegStage(depth, width, width, stride=1, dilation=1, act_layer=nn.SiLU, norm_layer=LayerNorm2d)

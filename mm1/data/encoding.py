@@ -28,7 +28,9 @@ class Encoded:
 class Encoder:
     """Encodes documents, cutting those longer than `length` at `length` or before a picture that does not fit."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, image_tokens: int, resolution: int, length: int) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, image_tokens: int, resolution: int, length: int
+    ) -> None:
         self.tokenizer, self.image_tokens = tokenizer, image_tokens
         self.resolution, self.length = resolution, length
         self.image_id = tokenizer.convert_tokens_to_ids("<image>")

@@ -79,7 +79,9 @@ class PackedBatches:
         batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
         images = [image for row in rows for document in row for image in document.images]
         size = self.encoder.resolution
-        batch["images"] = torch.from_numpy(np.stack(images)) if images else torch.empty(0, 3, size, size).byte()
+        batch["images"] = (
+            torch.from_numpy(np.stack(images)) if images else torch.empty(0, 3, size, size).byte()
+        )
         batch["tokens"] = torch.tensor(sum(len(document) for row in rows for document in row))
         return batch
 
@@ -115,5 +117,7 @@ class PackedBatches:
             self.corrupt += 1
             if self.corrupt > max(1, self.max_corrupt * max(self.drawn, _LENIENT)):
                 share = f"{self.corrupt} of {self.drawn} documents"
-                raise CorruptData(f"{share} could not be read; the last: row {row} of '{name}': {error}") from None
+                raise CorruptData(
+                    f"{share} could not be read; the last: row {row} of '{name}': {error}"
+                ) from None
             return None

@@ -28,7 +28,9 @@ class DocumentSource(Protocol):
 class TableDocuments:
     """Rows of a memory-mapped table, each turned into a document."""
 
-    def __init__(self, table: Dataset, to_document: Callable[[Mapping[str, Any]], Document], digest: str) -> None:
+    def __init__(
+        self, table: Dataset, to_document: Callable[[Mapping[str, Any]], Document], digest: str
+    ) -> None:
         self.table, self.to_document, self.digest = table, to_document, digest
 
     def __len__(self) -> int:
@@ -83,7 +85,9 @@ def _mmc4(files: list[str]) -> DocumentSource:
             parts.append(text)
         return Document(tuple(parts), row.get("group"))
 
-    return TableDocuments(load_dataset("json", data_files=files, split="train"), to_document, _fingerprint(files))
+    return TableDocuments(
+        load_dataset("json", data_files=files, split="train"), to_document, _fingerprint(files)
+    )
 
 
 def _fingerprint(files: list[str]) -> str:

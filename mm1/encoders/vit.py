@@ -40,7 +40,11 @@ class VisionTransformer(nn.Module):
         if self.layer == -1:
             return self.trunk.forward_features(images)[:, self.trunk.num_prefix_tokens :]
         (features,) = self.trunk.forward_intermediates(
-            images, indices=[len(self.trunk.blocks) + self.layer], output_fmt="NLC", intermediates_only=True, norm=True
+            images,
+            indices=[len(self.trunk.blocks) + self.layer],
+            output_fmt="NLC",
+            intermediates_only=True,
+            norm=True,
         )
         return features
 

@@ -1,4 +1,4 @@
-"""Scenes to pictures: CANVAS x CANVAS pixels, drawn at four times that size and reduced, with sensor noise."""
+"""Scenes to pictures: drawn at four times CANVAS x CANVAS pixels and reduced, with sensor noise."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def _draw_thing(canvas: ImageDraw.ImageDraw, thing: Thing) -> None:
 
 
 def _draw_sign(canvas: ImageDraw.ImageDraw, scene: Scene, rng: np.random.Generator) -> None:
-    """A grey plate with the letter in fine print: about 9 x 12 canvas pixels, so about 2 pixels per dot."""
+    """A grey plate with a letter in fine print: 5 x 7 dots of little more than one canvas pixel each."""
     left, top = _corner(scene.sign_quadrant)
     plate, ink = int(rng.integers(150, 200)), int(rng.integers(10, 50))
-    dot = float(rng.uniform(1.5, 1.9)) * _SCALE
+    dot = float(rng.uniform(1.3, 1.6)) * _SCALE
     width, height = 5 * dot, 7 * dot
-    x = left + (_QUADRANT - width) * float(rng.uniform(0.3, 0.7))
-    y = top + (_QUADRANT - height) * float(rng.uniform(0.3, 0.7))
+    x = left + (_QUADRANT - width) * float(rng.uniform(0.25, 0.75))
+    y = top + (_QUADRANT - height) * float(rng.uniform(0.25, 0.75))
     canvas.rectangle((x - dot, y - dot, x + width + dot, y + height + dot), fill=(plate,) * 3)
     for row, column in np.argwhere(_MASKS[scene.letter]):
         corner = (x + column * dot, y + row * dot)

@@ -77,7 +77,7 @@ def _thing(rng: np.random.Generator, quadrant: int, novel: bool) -> Thing:
         while (pair := (str(rng.choice(COLOUR_NAMES)), str(rng.choice(SHAPE_NAMES)))) in NOVEL:
             pass
         colour, shape = pair
-    size = float(rng.uniform(0.4, 0.9))
+    size = float(rng.uniform(0.3, 0.85))
     slack = (1 - size) / 2
     return Thing(
         colour, shape, quadrant, size, float(rng.uniform(-slack, slack)), float(rng.uniform(-slack, slack))
