@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mm1.data.world.grammar import LETTERS
 from mm1.data.world.render import render
 from mm1.data.world.scene import COLOUR_NAMES, SHAPE_NAMES, Scene, draw
-from mm1.data.world.grammar import LETTERS
 from mm1.encoders.vit import VisionTransformer
 
 _PROBE_SEED = 987_654

@@ -1,0 +1,144 @@
+"""One cell of the system under study, from parts to scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mm1.checkpoint import load_weights, save_weights
+from mm1.config import Experiment
+from mm1.data.loader import PackedBatches
+from mm1.data.sources import DocumentSource, open_source, world_sources
+from mm1.data.world.build import ensure
+from mm1.evaluation.contact_sheet import contact_sheet
+from mm1.evaluation.evaluate import evaluate
+from mm1.language.tokenizer import load_tokenizer
+from mm1.model import MultimodalLM
+from mm1.pretraining import held_out_loss, multimodal_budget, multimodal_loss
+from mm1.training import Training, fit
+
+_HELD_OUT_BATCHES = 8
+_HELD_OUT_SEED = 1_000_003
+
+
+@dataclass
+class Result:
+    """Scores and what they cost."""
+
+    metrics: dict[str, float]
+    facts: dict[str, float]
+    artifacts: list[Path]
+    datasets: list[dict[str, Any]]
+
+
+def run(
+    config: Experiment,
+    folder: Path,
+    root: Path,
+    stages: Mapping[str, Path],
+    report: Callable[..., None],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Train and evaluate. `stages` maps `encoder` / `language` to weights that they start from."""
+    torch.manual_seed(config.seed)
+    tokenizer = load_tokenizer(config.language)
+    model = assemble(config, tokenizer, stages)
+    world = ensure(config.data.world, root / "worlds") if config.data.world else None
+    sources = open_sources(config, world)
+    batches = packed(config, sources, tokenizer, config.seed)
+    module = Training(model, multimodal_loss, multimodal_budget(config), "multimodal", report)
+    weights = folder / "weights.safetensors"
+    if weights.exists():
+        load_weights(model, weights)
+        counted = json.loads((folder / "trained.json").read_text())
+    else:
+        fit(module, batches, folder, should_stop)
+        counted = {"tokens": module.tokens, "positions": module.positions, "loss": module.final_loss}
+        counted["corrupt"] = batches.corrupt
+        (folder / "trained.json").write_text(json.dumps(counted))
+        save_weights(model, weights)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    held_out = held_out_loss(model, packed(config, sources, tokenizer, _HELD_OUT_SEED), _HELD_OUT_BATCHES)
+    benchmarks = Path(config.data.benchmarks) if config.data.benchmarks else world / "benchmarks"
+
+    def tell(done: int, total: int) -> None:
+        report("evaluation", done, total)
+
+    scored = evaluate(model, tokenizer, benchmarks, config.evaluation, config.encoder.resolution, tell)
+    scored.predictions.to_parquet(folder / "predictions.parquet")
+    contact_sheet(scored.predictions, benchmarks, folder / "contact_sheet.png")
+    metrics = scored.metrics | {"final/loss": counted["loss"], "final/held_out_loss": held_out}
+    artifacts = [folder / "predictions.parquet", folder / "contact_sheet.png"]
+    return Result(metrics, _facts(config, model, counted), artifacts, _datasets(config, sources))
+
+
+def assemble(config: Experiment, tokenizer: Any, stages: Mapping[str, Path]) -> MultimodalLM:
+    """The model with its pre-trained parts loaded."""
+    from safetensors.torch import load_file
+
+    model = MultimodalLM(config, tokenizer)
+    if "encoder" in stages:
+        state = load_file(str(stages["encoder"]))
+        model.encoder.load_resampled({name: tensor.float() for name, tensor in state.items()})
+    if "language" in stages:
+        load_weights(model.language, stages["language"])
+    return model
+
+
+def open_sources(config: Experiment, world: Path | None) -> dict[str, DocumentSource]:
+    """The sources the mix draws from: files named in the configuration, else the world's."""
+    sources = world_sources(world) if world else {}
+    sources |= {name: open_source(source) for name, source in config.data.sources.items()}
+    return {name: sources[name] for name in config.data.mix}
+
+
+def packed(
+    config: Experiment, sources: Mapping[str, DocumentSource], tokenizer: Any, seed: int
+) -> PackedBatches:
+    """This rank's batches of one micro-step."""
+    import os
+
+    training = config.training
+    return PackedBatches(
+        sources,
+        config.data.mix,
+        tokenizer,
+        image_tokens=config.connector.tokens,
+        resolution=config.encoder.resolution,
+        sequences=training.sequences // training.accumulate,
+        length=training.sequence_length,
+        seed=seed,
+        rank=int(os.environ.get("SLURM_PROCID", 0)),
+        world=int(os.environ.get("SLURM_NTASKS", 1)),
+        max_corrupt=config.data.max_corrupt,
+    )
+
+
+def _facts(config: Experiment, model: MultimodalLM, counted: Mapping[str, float]) -> dict[str, float]:
+    """What a reader needs to know before comparing two cells."""
+    patches = model.encoder.grid[0] * model.encoder.grid[1]
+    return {
+        "image_tokens": config.connector.tokens,
+        "patches": patches,
+        "resolution": config.encoder.resolution,
+        "steps": config.training.steps,
+        "tokens_seen": counted["tokens"],
+        "useful_token_share": counted["tokens"] / max(1, counted["positions"]),
+        "corrupt_documents": counted["corrupt"],
+        "trainable_parameters": model.trainable_parameters(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+
+
+def _datasets(config: Experiment, sources: Mapping[str, DocumentSource]) -> list[dict[str, Any]]:
+    mix = config.data.mix
+    total = sum(mix.values())
+    return [
+        {"name": name, "digest": source.digest, "rows": len(source), "weight": mix[name] / total}
+        for name, source in sources.items()
+    ]
