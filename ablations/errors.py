@@ -26,7 +26,19 @@ class FieldError(UserError):
         self, field: str, message: str, *, value: object = None, allowed: Iterable[str] = ()
     ) -> None:
         self.field, self.message, self.value, self.allowed = field, message, value, sorted(allowed)
-        super().__init__(f"{field}: {message}")
+        super().__init__(self.describe())
+
+    def describe(self) -> str:
+        """Field and what is wrong, then what was found, what is allowed and the nearest name, a line each."""
+        lines = [f"{self.field}: {self.message}"]
+        if self.value is not None:
+            lines.append(f"  found    {self.value!r}")
+        if self.allowed:
+            lines.append(f"  allowed  {', '.join(self.allowed)}")
+        wrong = self.field if self.value is None else str(self.value)
+        if "Did you mean" not in self.message and (hint := closest(wrong, self.allowed)):
+            lines.append(f" {hint}")
+        return "\n".join(lines)
 
 
 class SweepError(UserError):

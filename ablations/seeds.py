@@ -21,7 +21,9 @@ def parse(value: Any) -> list[int]:
     elif isinstance(value, list):
         seeds = [_single(seed) for seed in value]
     elif isinstance(value, int) and not isinstance(value, bool):
-        raise ValueError(f"could mean seed {value} or {value} seeds; write [{value}] or 0-{max(value - 1, 0)}")
+        raise ValueError(
+            f"could mean seed {value} or {value} seeds; write [{value}] or 0-{max(value - 1, 0)}"
+        )
     else:
         raise ValueError("must be a list like [0, 1, 2] or a text like 0-2 or 0-2,5")
     if not seeds:

@@ -1,290 +1,191 @@
-"""Sweep: one YAML file (study, scale, values, seeds, launch settings), read and checked.
-
-The language, with dotted configuration fields as keys:
-
-    study: encoder-resolution        # must agree with the command; may be left out
-    suite: mm1                       # prefix of the MLflow experiment
-    scale: micro                     # a recipe of the study's system
-    seeds: 0-2                       # or [0, 1, 2], or 0-2,5
-    axes: {encoder.resolution: [16, 24]}                      # product of these
-    zip: [{encoder.width: [64, 96], encoder.depth: [3, 4]}]   # lists that advance together
-    set: {training.steps: 800}                                # the same in every cell
-    include: [{encoder.resolution: 48, connector.tokens: 16}] # further cells
-    exclude: [{encoder.resolution: 16, connector.tokens: 16}] # cells with these values are dropped
-    scales: {paper: {seeds: [0], axes: {...}}}                # replaces (set, launch: merges) at that scale
-    launch: {executor: local, workers: 2}                     # never part of a cell's identity
-"""
+"""A sweep file: study, scale, seeds, values of the axes, launch settings; validated before anything runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ablations import seeds as seed_text
-from ablations import yaml_lines
-from ablations.errors import FieldError, SweepError, closest
-from ablations.resources import Launch
-from ablations.yaml_lines import Document, Where
+from ablations.errors import SweepError, closest
+from ablations.yaml_lines import Lines, load
 
-_BLOCKS = ("axes", "zip", "set", "include", "exclude", "seeds", "launch")
-_KEYS = ("study", "suite", "scale", "scales", *_BLOCKS)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One field, its value, and where that was written (a file and its line, or a command-line option)."""
-
-    field: str
-    value: Any
-    place: str
-    line: int | None
-
-    def error(self, message: str) -> SweepError:
-        """A SweepError that points here."""
-        return SweepError(self.place, self.line, message)
-
-
-Option = tuple[Setting, ...]
-"""Settings that go together: one value of an axis, one step of a zip group, one included cell."""
+_KEYS = ("study", "suite", "scale", "seeds", "axes", "zip", "set", "include", "exclude", "scales", "launch")
+_SCALE_KEYS = ("seeds", "axes", "zip", "set", "launch")
+_LAUNCH = {
+    "executor": str,
+    "workers": int,
+    "threads": int,
+    "partition": str,
+    "account": str,
+    "qos": str,
+    "gres": str,
+    "constraint": str,
+    "time_min": int,
+    "mem_gb": (int, float),
+}
+EXECUTORS = ("inline", "local", "slurm")
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep file after every check that needs no configuration.
+    """A validated sweep. `axes`, `zip`, `set`, `include` and `exclude` hold dotted configuration fields."""
 
-    Attributes:
-        factors: axes, then zip groups; the grid is the product of their options.
-        fixed: what holds in every cell.
-        document: the file, for errors that come later.
-    """
-
-    study: str
+    lines: Lines
     suite: str
     scale: str
-    seeds: list[int]
-    factors: list[list[Option]]
-    fixed: Option
-    include: list[Option]
-    exclude: list[Option]
-    launch: Launch
-    document: Document
+    seeds: tuple[int, ...]
+    axes: Mapping[str, Sequence[Any]]
+    zip: Sequence[Mapping[str, Sequence[Any]]] = ()
+    set: Mapping[str, Any] = field(default_factory=dict)
+    include: Sequence[Mapping[str, Any]] = ()
+    exclude: Sequence[Mapping[str, Any]] = ()
+    launch: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def varied(self) -> list[str]:
-        """Every field that differs between cells, in the order of the file."""
-        options = [option for factor in self.factors for option in factor] + self.include
-        return list(dict.fromkeys(setting.field for option in options for setting in option))
+    def name(self) -> str:
+        """The file's stem."""
+        return Path(self.lines.file).stem
 
 
-def load(
-    path: Path,
-    study: str,
-    scales: Sequence[str],
-    *,
-    scale: str | None = None,
-    seeds: str | None = None,
-    settings: Sequence[str] = (),
-    launch: Mapping[str, Any] | None = None,
-) -> Sweep:
-    """Read a sweep file for `study`; the keyword arguments are the command line's and win over the file.
-
-    Args:
-        scales: the recipes of the study's system.
-        settings: `field=value` texts, the value as YAML.
-
-    Raises:
-        SweepError: with file, line, field, what was found and what is allowed.
-    """
-    document = yaml_lines.read(path)
-    file = _File(document, study, scales, scale)
-    axes, groups = file.axes(), file.zips()
+def read(path: Path, study: str, *, scale: str | None = None, seeds: str | None = None, set_: Sequence[str] = ()) -> Sweep:
+    """Read a sweep for `study`. Options of the command line win over the file; errors are SweepErrors."""
+    lines = load(path)
+    data = lines.data
+    _check_keys(lines, data, _KEYS)
+    if data.get("study", study) != study:
+        raise lines.error(f"study: this sweep is for '{data['study']}', but the command is '{study}'", "study")
+    scale = scale or data.get("scale", "micro")
+    data, prefix = _for_scale(lines, data, str(scale))
+    fixed = {**_mapping(lines, data, "set"), **_overrides(set_)}
     sweep = Sweep(
-        study=study,
-        suite=file.suite(),
-        scale=file.scale,
-        seeds=file.seeds(seeds),
-        factors=[*axes, *groups],
-        fixed=_override(file.fixed(), [command_line_setting(text) for text in settings]),
-        include=file.options("include"),
-        exclude=file.options("exclude"),
-        launch=file.launch(launch or {}),
-        document=document,
+        lines=lines,
+        suite=str(data.get("suite", "mm1")),
+        scale=str(scale),
+        seeds=parse_seeds(seeds, SweepError("--seeds", None, "")) if seeds else _seeds(lines, data, prefix),
+        axes=_axes(lines, data),
+        zip=tuple(_zips(lines, data)),
+        set=fixed,
+        include=tuple(_cells(lines, data, "include")),
+        exclude=tuple(_cells(lines, data, "exclude")),
+        launch=_launch(lines, data),
     )
-    _check_fields(sweep)
+    _check_overlap(sweep)
     return sweep
 
 
-def command_line_setting(text: str) -> Setting:
-    """`--set field=value` as a Setting."""
-    place = f"--set {text}"
-    field, equals, value = text.partition("=")
-    if not equals or not field.strip():
-        raise SweepError(place, None, "must be field=value, for instance training.steps=400")
-    return Setting(field.strip(), yaml_lines.parse(value, place).data, place, None)
+def parse_seeds(value: Any, error: SweepError) -> tuple[int, ...]:
+    """`0-2,5`, `3` or `[0, 1]` -> seeds in order, each once."""
+    seeds: list[int] = []
+    parts = value if isinstance(value, list) else str(value).split(",")
+    for part in parts:
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(part))
+        if match is None or isinstance(part, bool):
+            message = f"seeds: '{value}' is not a list of whole numbers; write 0-2, 0-2,5 or [0, 1, 2]"
+            raise SweepError(error.path, error.line, message)
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first or last - first > 10_000:
+            raise SweepError(error.path, error.line, f"seeds: '{part}' counts no seeds (from {first} to {last})")
+        seeds.extend(range(first, last + 1))
+    if not seeds:
+        raise SweepError(error.path, error.line, "seeds: the list is empty; a sweep needs at least one seed")
+    return tuple(dict.fromkeys(seeds))
 
 
-class _File:
-    """The blocks of one sweep file at one scale."""
-
-    def __init__(self, document: Document, study: str, scales: Sequence[str], scale: str | None) -> None:
-        self.document = document
-        self.data = self._mapping((), document.data if document.data is not None else {}, _KEYS)
-        self._check_study(study)
-        self.scale = self._scale(scales, scale)
-        blocks = self._mapping(("scales",), self.data.get("scales", {}), scales)
-        for name, block in blocks.items():
-            self._mapping(("scales", name), block, _BLOCKS)
-        self.special = blocks.get(self.scale, {})
-
-    def suite(self) -> str:
-        value = self.data.get("suite", "mm1")
-        if not isinstance(value, str) or not value or "/" in value:
-            raise self._error(("suite",), f"suite: {value!r} must be a name without '/'")
-        return value
-
-    def seeds(self, override: str | None) -> list[int]:
-        where, value = self._block("seeds", [0])
-        try:
-            return seed_text.parse(value if override is None else override)
-        except ValueError as error:
-            if override is None:
-                raise self._error(where, f"seeds: {value!r}: {error}") from None
-            raise SweepError(f"--seeds {override}", None, str(error)) from None
-
-    def axes(self) -> list[list[Option]]:
-        where, block = self._block("axes", {})
-        lists = self._mapping(where, block)
-        return [self._axis((*where, field), field, values) for field, values in lists.items()]
-
-    def zips(self) -> list[list[Option]]:
-        where, block = self._block("zip", [])
-        return [self._zip((*where, index), group) for index, group in enumerate(self._list(where, block))]
-
-    def options(self, name: str) -> list[Option]:
-        where, block = self._block(name, [])
-        return [
-            self._option((*where, index), values) for index, values in enumerate(self._list(where, block))
-        ]
-
-    def fixed(self) -> Option:
-        special = self._option(("scales", self.scale, "set"), self.special.get("set", {}))
-        return _override(self._option(("set",), self.data.get("set", {})), special)
-
-    def launch(self, override: Mapping[str, Any]) -> Launch:
-        launch = Launch()
-        for where, values in (
-            (("launch",), self.data.get("launch", {})),
-            (("scales", self.scale, "launch"), self.special.get("launch", {})),
-        ):
-            try:
-                launch = launch.merge(self._mapping(where, values))
-            except FieldError as error:
-                raise self._error((*where, error.field), describe(error, prefix="launch.")) from None
-        try:
-            return launch.merge(override)
-        except FieldError as error:
-            raise SweepError(f"--{error.field} {error.value}", None, describe(error)) from None
-
-    def _check_study(self, study: str) -> None:
-        named = self.data.get("study", study)
-        if named != study:
-            message = f"study: this sweep is for '{named}', the command was for '{study}'"
-            raise self._error(("study",), f"{message}; run: ablate {named} --grid {self.document.path}")
-
-    def _scale(self, scales: Sequence[str], override: str | None) -> str:
-        scale = override if override is not None else self.data.get("scale", scales[0])
-        if scale in scales:
-            return scale
-        message = f"unknown scale {scale!r}; known: {', '.join(scales)}.{closest(str(scale), scales)}"
-        if override is not None:
-            raise SweepError(f"--scale {override}", None, message)
-        raise self._error(("scale",), f"scale: {message}")
-
-    def _block(self, name: str, default: Any) -> tuple[Where, Any]:
-        if name in self.special:
-            return ("scales", self.scale, name), self.special[name]
-        return (name,), self.data.get(name, default)
-
-    def _axis(self, where: Where, field: str, values: Any) -> list[Option]:
-        if not isinstance(values, list):
-            raise self._error(where, f"{field}: {values!r} is no list; write [{values}], or move it to `set`")
-        if not values:
-            raise self._error(where, f"{field}: the list of values is empty")
-        return [(self._setting((*where, index), field, value),) for index, value in enumerate(values)]
-
-    def _zip(self, where: Where, group: Any) -> list[Option]:
-        axes = [self._axis((*where, field), field, v) for field, v in self._mapping(where, group).items()]
-        if not axes:
-            raise self._error(where, "zip: this group names no field")
-        if len({len(axis) for axis in axes}) > 1:
-            lengths = ", ".join(f"{axis[0][0].field} has {len(axis)}" for axis in axes)
-            raise self._error(where, f"zip: lists that advance together must be equally long: {lengths}")
-        return [sum(step, ()) for step in zip(*axes, strict=True)]
-
-    def _option(self, where: Where, values: Any) -> Option:
-        settings = self._mapping(where, values)
-        return tuple(self._setting((*where, field), field, value) for field, value in settings.items())
-
-    def _setting(self, where: Where, field: str, value: Any) -> Setting:
-        return Setting(field, value, self.document.path, self.document.line(where))
-
-    def _mapping(self, where: Where, value: Any, known: Iterable[str] | None = None) -> dict[str, Any]:
-        name = ".".join(map(str, where)) or "a sweep"
-        if not isinstance(value, dict):
-            raise self._error(where, f"{name}: {value!r} is no mapping of names to values")
-        for key in value if known is not None else ():
-            if key not in known:
-                message = f"unknown key '{key}' in {name}; known: {', '.join(known)}.{closest(key, known)}"
-                raise self._error((*where, key), message)
-        return value
-
-    def _list(self, where: Where, value: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise self._error(where, f"{'.'.join(map(str, where))}: must be a list of mappings")
-        return value
-
-    def _error(self, where: Where, message: str) -> SweepError:
-        return self.document.error(where, message)
+def _check_keys(lines: Lines, data: Mapping[str, Any], known: Sequence[str], *path: str) -> None:
+    for key in data:
+        if key not in known:
+            message = f"unknown key '{key}'; allowed: {', '.join(known)}.{closest(str(key), known)}"
+            raise lines.error(message, *path, str(key))
 
 
-def _override(settings: Iterable[Setting], by: Iterable[Setting]) -> Option:
-    return tuple(({setting.field: setting for setting in (*settings, *by)}).values())
+def _for_scale(lines: Lines, data: dict[str, Any], scale: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Lay the block of one scale over the rest: its axes and seeds replace, its `set` is merged."""
+    blocks = _mapping(lines, data, "scales")
+    for name, block in blocks.items():
+        if not isinstance(block, dict):
+            raise lines.error(f"scales.{name}: expected a mapping, found {block!r}", "scales", str(name))
+        _check_keys(lines, block, _SCALE_KEYS, "scales", str(name))
+    block = blocks.get(scale, {})
+    merged = {**data, **block}
+    for key in ("set", "launch"):
+        if key in block:
+            merged[key] = {**_mapping(lines, data, key), **block[key]}
+    return merged, ("scales", scale) if "seeds" in block else ()
 
 
-def _check_fields(sweep: Sweep) -> None:
-    """No field is named twice, nor together with its parent; the seed is not a field like others."""
-    named = [setting for factor in sweep.factors for setting in factor[0]]
-    _check_distinct([*named, *sweep.fixed])
-    for option in sweep.include:
-        _check_distinct(_override(sweep.fixed, option))
-    if not sweep.factors and not sweep.include:
-        where = next(((name,) for name in ("axes", "zip") if name in (sweep.document.data or {})), ())
-        raise sweep.document.error(where, "empty grid: write at least one axis under `axes`, `zip` or `include`")
+def _mapping(lines: Lines, data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = data.get(key) or {}
+    if not isinstance(value, dict):
+        raise lines.error(f"{key}: expected a mapping, found {value!r}", key)
+    return {str(name): entry for name, entry in value.items()}
 
 
-def _check_distinct(settings: Sequence[Setting]) -> None:
-    seen: dict[str, Setting] = {}
-    for setting in settings:
-        if setting.field == "seed":
-            raise setting.error("seed: seeds are written as `seeds: 0-2`, not as a field")
-        for other in seen.values():
-            if f"{setting.field}.".startswith(f"{other.field}.") or other.field.startswith(f"{setting.field}."):
-                first = other.place if other.line is None else f"line {other.line}"
-                both = setting.field if setting.field == other.field else f"{setting.field} and {other.field}"
-                raise setting.error(f"{both}: one field is named twice (first: {first}); keep one of them")
-        seen[setting.field] = setting
+def _seeds(lines: Lines, data: Mapping[str, Any], prefix: tuple[str, ...]) -> tuple[int, ...]:
+    return parse_seeds(data.get("seeds", [0]), SweepError(lines.file, lines.at(*prefix, "seeds"), ""))
 
 
-def describe(error: FieldError, prefix: str = "") -> str:
-    """A FieldError in full: field and what is wrong, then what was found, what is allowed, the nearest name."""
-    lines = [f"{prefix}{error.field}: {error.message}"]
-    if error.value is not None:
-        lines.append(f"  found    {error.value!r}")
-    if error.allowed:
-        lines.append(f"  allowed  {', '.join(error.allowed)}")
-    wrong = error.field if error.value is None else str(error.value)
-    if "Did you mean" not in error.message and (hint := closest(wrong, error.allowed)):
-        lines.append(f"  {hint.strip()}")
-    return "\n".join(lines)
+def _axes(lines: Lines, data: Mapping[str, Any]) -> dict[str, list[Any]]:
+    axes = _mapping(lines, data, "axes")
+    for name, values in axes.items():
+        if not isinstance(values, list) or not values:
+            message = f"{name}: an axis needs a list of at least one value, found {values!r}"
+            raise lines.error(message, "axes", name)
+    return axes
+
+
+def _zips(lines: Lines, data: Mapping[str, Any]) -> list[dict[str, list[Any]]]:
+    groups = _cells(lines, data, "zip")
+    for place, group in enumerate(groups):
+        lengths = {name: len(values) if isinstance(values, list) else None for name, values in group.items()}
+        if None in lengths.values() or len(set(lengths.values())) != 1 or 0 in lengths.values():
+            raise lines.error(f"zip: lists of equal length are needed, found {lengths}", "zip", str(place))
+    return groups
+
+
+def _cells(lines: Lines, data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    entries = data.get(key) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise lines.error(f"{key}: expected a list of mappings, found {entries!r}", key)
+    return [{str(name): value for name, value in entry.items()} for entry in entries]
+
+
+def _launch(lines: Lines, data: Mapping[str, Any]) -> dict[str, Any]:
+    launch = _mapping(lines, data, "launch")
+    _check_keys(lines, launch, tuple(_LAUNCH), "launch")
+    for name, value in launch.items():
+        if not isinstance(value, _LAUNCH[name]) or isinstance(value, bool):
+            raise lines.error(f"launch.{name}: {value!r} is not allowed here", "launch", name)
+    if launch.get("executor", "local") not in EXECUTORS:
+        found = launch["executor"]
+        message = f"launch.executor: '{found}' is not one of {', '.join(EXECUTORS)}.{closest(found, EXECUTORS)}"
+        raise lines.error(message, "launch", "executor")
+    for name in ("workers", "threads"):
+        if launch.get(name, 1) < 1:
+            raise lines.error(f"launch.{name}: {launch[name]} is less than 1", "launch", name)
+    return launch
+
+
+def _overrides(entries: Sequence[str]) -> dict[str, Any]:
+    import yaml
+
+    fixed = {}
+    for entry in entries:
+        name, equals, value = entry.partition("=")
+        if not equals:
+            raise SweepError("--set", None, f"'{entry}' is not field=value")
+        fixed[name] = yaml.safe_load(value)
+    return fixed
+
+
+def _check_overlap(sweep: Sweep) -> None:
+    """No field may be set twice, nor a field and a part of it."""
+    places = [(name, ("axes", name)) for name in sweep.axes]
+    places += [(name, ("zip", str(i), name)) for i, group in enumerate(sweep.zip) for name in group]
+    places += [(name, ("set", name)) for name in sweep.set]
+    for i, (name, place) in enumerate(places):
+        for other, earlier in places[:i]:
+            if name == other or name.startswith(other + ".") or other.startswith(name + "."):
+                message = f"'{name}' is set here and as '{other}' under `{earlier[0]}`; a field has one place"
+                raise sweep.lines.error(message, *place)

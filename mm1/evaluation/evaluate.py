@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from mm1.model import MultimodalLM
 
-VERSION = 1
-"""Raised when prompts, decoding or metrics change: scores of another version are never reused."""
 _IMAGES_AT_ONCE = 128
 
 

@@ -1,0 +1,168 @@
+"""The multimodal LM of `mm1` as the harness sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ablations.errors import FieldError
+from ablations.studies.recipes import RECIPES
+from ablations.system import CellFailed, Context, Interrupted, Outcome, Stage
+
+_SECONDS_PER_STEP = 0.14
+_SECONDS_PER_PATCH_STEP = 0.0015
+
+
+class MM1System:
+    """Implements `ablations.system.System` on `mm1`."""
+
+    schema_version = 1
+
+    def scales(self) -> list[str]:
+        """Names of the recipes."""
+        return sorted(RECIPES)
+
+    def resolve(self, overrides: Mapping[str, Any], scale: str) -> dict[str, Any]:
+        """Recipe + dotted overrides -> the full configuration."""
+        from mm1.config import Experiment
+
+        nested: dict[str, Any] = {}
+        for name, value in {**RECIPES[scale], **overrides}.items():
+            _place(nested, name, value)
+        try:
+            return Experiment.model_validate(nested).resolved()
+        except ValidationError as error:
+            raise _field_error(error) from None
+
+    def identity(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything in the configuration, the upstream stages, and the versions of world, stages and evaluation."""
+        from mm1.data.world.build import EPOCH
+        from mm1.versions import CODE_EPOCH, EVALUATION
+
+        stages = {stage.name: stage.id for stage in self.stages(config)}
+        config = {name: value for name, value in config.items()}
+        config["training"] = {k: v for k, v in config["training"].items() if k != "checkpoint_every"}
+        return {"config": config, "stages": stages, "world": EPOCH, "code": CODE_EPOCH, "evaluation": EVALUATION}
+
+    def stages(self, config: Mapping[str, Any]) -> list[Stage]:
+        """The encoder and the language model a cell starts from."""
+        from mm1.stages import encoder_stage, language_stage
+
+        found = []
+        for name, address in (("encoder", encoder_stage(config)), ("language", language_stage(config))):
+            if address is not None:
+                steps, batch = address[1]["pretraining"]["steps"], address[1]["pretraining"]["batch"]
+                patches = (config["encoder"]["resolution"] / config["encoder"]["patch"]) ** 2
+                seconds = steps * batch * (1.5e-4 + 2e-5 * patches if name == "encoder" else 1.2e-2)
+                found.append(Stage(name, address[0], address[1], seconds=seconds))
+        return found
+
+    def stage_ready(self, stage: Stage, folder: Path) -> bool:
+        """Whether the weights lie in `folder` or in the zoo."""
+        from mm1.stages import weights
+
+        return weights(stage.id, folder) is not None
+
+    def run_stage(self, stage: Stage, context: Context) -> None:
+        """Train an encoder or a language model."""
+        from mm1.checkpoint import Stopped
+        from mm1.stages import train_encoder, train_language
+
+        train = {"encoder": train_encoder, "language": train_language}[stage.name]
+        _one_thread()
+        try:
+            train(stage.config, context.folder, context.report, context.should_stop)
+        except Stopped as stop:
+            raise Interrupted(str(stop)) from None
+
+    def run_cell(self, config: Mapping[str, Any], context: Context) -> Outcome:
+        """Train and evaluate one cell."""
+        from mm1 import cell
+        from mm1.checkpoint import Stopped
+        from mm1.config import Experiment
+        from mm1.data.loader import CorruptData
+        from mm1.stages import weights
+        from mm1.training import NonFiniteLoss
+
+        _one_thread()
+        starts = {name: weights(folder.name, folder) for name, folder in context.stages.items()}
+        try:
+            result = cell.run(
+                Experiment.model_validate(dict(config)),
+                context.folder,
+                context.folder.parent,
+                {name: path for name, path in starts.items() if path is not None},
+                context.report,
+                context.should_stop,
+            )
+        except Stopped as stop:
+            raise Interrupted(str(stop)) from None
+        except (NonFiniteLoss, CorruptData) as reason:
+            raise CellFailed(str(reason)) from None
+        return Outcome(result.metrics, result.facts, result.artifacts, result.datasets)
+
+    def seconds(self, config: Mapping[str, Any]) -> float:
+        """Steps on one core at micro scale, and a fixed cost for evaluation."""
+        encoder, training = config["encoder"], config["training"]
+        patches = (encoder["resolution"] / encoder["patch"]) ** 2
+        share = training["sequences"] * training["sequence_length"] / 2048
+        return 15 + training["steps"] * share * (_SECONDS_PER_STEP + _SECONDS_PER_PATCH_STEP * patches)
+
+
+def system() -> MM1System:
+    """The system under study of every shipped study."""
+    return MM1System()
+
+
+def _one_thread() -> None:
+    """One thread for one cell and one cell for one core beats several threads for a cell (docs/performance.md)."""
+    import os
+
+    import datasets
+    import torch
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
+    datasets.disable_progress_bars()
+
+
+def _place(nested: dict[str, Any], name: str, value: Any) -> None:
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        nested = nested.setdefault(parent, {})
+        if not isinstance(nested, dict):
+            raise FieldError(name, f"'{parent}' holds a single value and has no fields")
+    if isinstance(value, dict) and isinstance(nested.get(leaf), dict) and leaf not in ("mix",):
+        value = {**nested[leaf], **value}
+    nested[leaf] = value
+
+
+def _field_error(error: ValidationError) -> FieldError:
+    """pydantic's first complaint as a dotted field with what is allowed."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return FieldError(field, "no such field", allowed=_fields_beside(first["loc"]))
+    allowed: list[str] = []
+    if first["type"] == "literal_error":
+        allowed = [part.strip(" '") for part in str(first["ctx"]["expected"]).replace(" or ", ",").split(",")]
+    value = first["input"] if not isinstance(first["input"], dict) else None
+    if ":" in message and message.partition(":")[0].isidentifier():  # a rule over several fields names its own
+        name, _, message = message.partition(": ")
+        field = f"{field}.{name}" if field else name
+    return FieldError(field, message, value=value, allowed=allowed)
+
+
+def _fields_beside(location: tuple[int | str, ...]) -> list[str]:
+    from mm1.config import Experiment
+
+    model: Any = Experiment
+    prefix = []
+    for part in location[:-1]:
+        model = model.model_fields[part].annotation if hasattr(model, "model_fields") else None
+        prefix.append(str(part))
+    names = getattr(model, "model_fields", None) or {}
+    return [".".join([*prefix, name]) for name in names]
