@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One resolved configuration including its seed: the unit that is trained, evaluated, tracked and reused."""
+    """One resolved configuration including its seed: the unit that is trained, evaluated, tracked and reused.
+
+    `axes` holds every axis of the study and every field the sweep varies. Neither the study nor the scale is
+    part of `id`: studies share cells, and the resolved values say what the recipe's name would.
+    """
 
     id: str
     study: str
@@ -23,14 +27,22 @@ class Cell:
     @property
     def name(self) -> str:
         """`resolution=24 seed=1`: only what differs inside the study."""
-        parts = [f"{field.rsplit('.', 1)[-1]}={_short(value)}" for field, value in self.axes.items()]
-        return " ".join([*parts, f"seed={self.seed}"])
+        labels = short_names(self.axes)
+        return " ".join(
+            [*(f"{labels[name]}={_short(self.axes[name])}" for name in labels), f"seed={self.seed}"]
+        )
 
 
 def cell_id(identity: Mapping[str, Any], schema_version: int) -> str:
-    """First 16 hex digits of blake2b over canonical JSON of everything that decides a cell's result.
+    """First 16 hex digits of blake2b over the canonical JSON of `[schema_version, identity]`.
 
-    Keys are sorted and NaN is refused; launch settings, worker counts and paths are never part of `identity`.
+    `identity` is everything that decides a cell's result; launch settings, worker counts and paths are never
+    part of it. Canonical JSON sorts keys and has no spaces; a number is written as JSON writes it, so 1 and 1.0
+    differ (a system resolves a field to one type).
+
+    Raises:
+        ValueError: a float that is not finite.
+        TypeError: data that JSON cannot hold.
     """
     text = json.dumps([schema_version, identity], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -47,7 +59,22 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def short_names(fields: Iterable[str]) -> dict[str, str]:
+    """Dotted field -> its shortest ending that no other field shares: `encoder.resolution` -> `resolution`."""
+    fields = list(fields)
+    return {name: _short_name(name, [other for other in fields if other != name]) for name in fields}
+
+
+def _short_name(name: str, others: list[str]) -> str:
+    parts = name.split(".")
+    endings = [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
+    free = (end for end in endings if not any(f".{other}".endswith(f".{end}") for other in others))
+    return next(free, name)
+
+
 def _short(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "/".join(f"{entry:g}" if isinstance(entry, int | float) else str(entry) for entry in value.values())
-    return str(value)
+        return "/".join(map(_short, value.values()))
+    if isinstance(value, list | tuple):
+        return ",".join(map(_short, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ablations.cell import Cell
 from ablations.system import Stage, System
@@ -15,14 +14,37 @@ from ablations.system import Stage, System
 
 @dataclass(frozen=True)
 class Task:
-    """A stage or a cell to be worked on once everything it needs is there."""
+    """A stage or a cell to be worked on once every task in `needs` has succeeded.
 
-    kind: str
+    `seconds` is what one worker is expected to take. The payload of a stage is the Stage as plain data; that of a
+    cell is `cell` (the Cell as plain data) and `stages` (name -> id of every stage it needs, ready or not).
+    """
+
+    kind: Literal["stage", "cell"]
     id: str
     name: str
     needs: tuple[str, ...]
     seconds: float
     payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SharedStage:
+    """A stage, how many cells need it, whether its result is there, and the seconds that sharing it spares.
+
+    `uses` counts the cells still to run; had each of them to do the stage by itself, it would be done `uses` times.
+    """
+
+    stage: Stage
+    cells: int
+    uses: int
+    ready: bool
+    seconds: float
+
+    @property
+    def saved(self) -> float:
+        """Seconds of work that the cells still to run are spared."""
+        return max(0, self.uses - (not self.ready)) * self.seconds
 
 
 @dataclass(frozen=True)
@@ -32,14 +54,16 @@ class Plan:
     Attributes:
         cells: every cell of the sweep.
         reused: ids of those that are finished already.
-        tasks: what is left, upstream first.
-        shared: stage id -> (stage, by how many cells it is used, whether its result is there already).
+        tasks: what is left, upstream first: nothing stands before what it needs.
+        shared: the stages, upstream first.
+        measured: how many finished runs the times rest on; 0: the system's own guess.
     """
 
     cells: Sequence[Cell]
     reused: Collection[str]
     tasks: Sequence[Task]
-    shared: Mapping[str, tuple[Stage, int, bool]]
+    shared: Sequence[SharedStage]
+    measured: int = 0
 
     @property
     def seconds(self) -> float:
@@ -48,25 +72,36 @@ class Plan:
 
     def wall(self, workers: int) -> float:
         """Estimated wall time with so many workers: evenly shared work, at least the longest chain."""
-        longest = max((task.seconds + self._upstream(task) for task in self.tasks), default=0.0)
-        return max(longest, self.seconds / max(1, workers))
+        return max(self.longest_chain(), self.seconds / max(1, workers))
+
+    def longest_chain(self) -> float:
+        """Seconds of the longest way through tasks that wait for one another."""
+        ends: dict[str, float] = {}
+        for task in self.tasks:
+            ends[task.id] = task.seconds + max((ends[need] for need in task.needs), default=0.0)
+        return max(ends.values(), default=0.0)
 
     def saved(self) -> float:
-        """Seconds that sharing stages saves against training them anew in every cell."""
-        return sum(stage.seconds * (uses - 1) for stage, uses, _ in self.shared.values() if uses > 1)
+        """Seconds that sharing stages saves against doing them anew in every cell that is left."""
+        return sum(item.saved for item in self.shared)
 
     def as_json(self) -> dict[str, Any]:
         """The plan as plain data."""
         stages = [
-            {"name": stage.name, "id": stage.id, "cells": uses, "ready": ready, "seconds": stage.seconds}
-            for stage, uses, ready in self.shared.values()
+            {"name": item.stage.name, "id": item.stage.id, "cells": item.cells, "ready": item.ready}
+            | {"seconds": item.seconds, "saved": item.saved}
+            for item in self.shared
         ]
-        cells = [{"id": c.id, "name": c.name, "reused": c.id in self.reused} for c in self.cells]
-        tasks = [{k: v for k, v in asdict(task).items() if k != "payload"} for task in self.tasks]
-        return {"cells": cells, "stages": stages, "tasks": tasks, "seconds": self.seconds, "saved": self.saved()}
-
-    def _upstream(self, task: Task) -> float:
-        return sum(other.seconds for other in self.tasks if other.id in task.needs)
+        cells = [
+            {"id": cell.id, "name": cell.name, "axes": dict(cell.axes), "seed": cell.seed}
+            | {"reused": cell.id in self.reused}
+            for cell in self.cells
+        ]
+        tasks = [{"kind": t.kind, "id": t.id, "name": t.name, "needs": list(t.needs)} for t in self.tasks]
+        for entry, task in zip(tasks, self.tasks, strict=True):
+            entry["seconds"] = task.seconds
+        totals = {"seconds": self.seconds, "saved": self.saved(), "measured": self.measured}
+        return {"cells": cells, "stages": stages, "tasks": tasks, **totals}
 
 
 def make(
@@ -76,34 +111,69 @@ def make(
     finished: Collection[str],
     durations: Mapping[str, float] | None = None,
 ) -> Plan:
-    """Plan the work that is left. `durations` of finished cells calibrate the system's own guess."""
+    """Plan the work that is left.
+
+    Args:
+        stages_folder: the stage `id` lies in `stages_folder / id`.
+        finished: ids of cells that have a finished run.
+        durations: cell id -> seconds its finished run took; calibrates the system's own guess.
+    """
+    speed, measured = _calibration(cells, system, durations or {})
     left = [cell for cell in cells if cell.id not in finished]
     needed = {cell.id: system.stages(cell.config) for cell in cells}
-    uses = Counter(stage.id for stages in needed.values() for stage in stages)
+    shared = _shared(needed, {cell.id for cell in left}, system, stages_folder, speed)
+    missing = {item.stage.id for item in shared if item.uses and not item.ready}
+    tasks = [_stage_task(item, missing) for item in shared if item.stage.id in missing]
+    work = [_cell_task(cell, needed[cell.id], missing, speed * system.seconds(cell.config)) for cell in left]
+    work.sort(key=lambda task: -task.seconds)  # the last worker to finish then does not hold a long one
+    return Plan(cells, {cell.id for cell in cells} & set(finished), [*tasks, *work], shared, measured)
+
+
+def _calibration(cells: Sequence[Cell], system: System, durations: Mapping[str, float]) -> tuple[float, int]:
+    """How much longer than guessed finished cells took (median), and how many cells say so."""
+    guesses = {cell.id: system.seconds(cell.config) for cell in cells if durations.get(cell.id)}
+    ratios = [durations[key] / guess for key, guess in guesses.items() if guess > 0]
+    return (statistics.median(ratios), len(ratios)) if ratios else (1.0, 0)
+
+
+def _shared(
+    needed: Mapping[str, Sequence[Stage]], left: set[str], system: System, folder: Path, speed: float
+) -> list[SharedStage]:
     stages = {stage.id: stage for found in needed.values() for stage in found}
-    ready = {key: system.stage_ready(stage, stages_folder / key) for key, stage in stages.items()}
-    missing = {stage.id for cell in left for stage in needed[cell.id] if not ready[stage.id]}
-    scale = _calibration(cells, system, durations or {})
-    tasks = [
-        Task("stage", s.id, f"{s.name} {s.id[:6]}", tuple(n for n in s.needs if n in missing), s.seconds, asdict(s))
-        for s in stages.values()
-        if s.id in missing
+    users = {key: [cell for cell, found in needed.items() if key in {s.id for s in found}] for key in stages}
+    return [
+        SharedStage(
+            stage=stage,
+            cells=len(users[stage.id]),
+            uses=len(left.intersection(users[stage.id])),
+            ready=system.stage_ready(stage, folder / stage.id),
+            seconds=stage.seconds * speed,
+        )
+        for stage in _upstream_first(stages)
     ]
-    tasks.sort(key=lambda task: (len(task.needs), -task.seconds))
-    for cell in left:
-        needs = tuple(stage.id for stage in needed[cell.id] if stage.id in missing)
-        payload = {"cell": asdict(cell), "stages": {stage.name: stage.id for stage in needed[cell.id]}}
-        tasks.append(Task("cell", cell.id, cell.name, needs, scale * system.seconds(cell.config), payload))
-    shared = {key: (stage, uses[key], ready[key]) for key, stage in stages.items()}
-    return Plan(cells, {cell.id for cell in cells} & set(finished), _longest_first(tasks), shared)
 
 
-def _longest_first(tasks: list[Task]) -> list[Task]:
-    """Stages in their order, then long cells before short ones: the last worker to finish is not a long one."""
-    stages = [task for task in tasks if task.kind == "stage"]
-    return stages + sorted((task for task in tasks if task.kind == "cell"), key=lambda task: -task.seconds)
+def _upstream_first(stages: Mapping[str, Stage]) -> list[Stage]:
+    ordered: dict[str, Stage] = {}
+
+    def add(stage: Stage) -> None:
+        for need in stage.needs:
+            if need in stages and need not in ordered:
+                add(stages[need])
+        ordered.setdefault(stage.id, stage)
+
+    for stage in stages.values():
+        add(stage)
+    return list(ordered.values())
 
 
-def _calibration(cells: Sequence[Cell], system: System, durations: Mapping[str, float]) -> float:
-    ratios = [durations[cell.id] / system.seconds(cell.config) for cell in cells if durations.get(cell.id)]
-    return statistics.median(ratios) if ratios else 1.0
+def _stage_task(item: SharedStage, missing: Collection[str]) -> Task:
+    stage = item.stage
+    needs = tuple(need for need in stage.needs if need in missing)
+    return Task("stage", stage.id, f"{stage.name} {stage.id[:6]}", needs, item.seconds, asdict(stage))
+
+
+def _cell_task(cell: Cell, stages: Sequence[Stage], missing: Collection[str], seconds: float) -> Task:
+    needs = tuple(stage.id for stage in stages if stage.id in missing)
+    payload = {"cell": asdict(cell), "stages": {stage.name: stage.id for stage in stages}}
+    return Task("cell", cell.id, cell.name, needs, seconds, payload)

@@ -1,36 +1,40 @@
-"""A sweep file: study, scale, seeds, values of the axes, launch settings; validated before anything runs."""
+"""A sweep file: study, scale, seeds, values of the axes, launch settings; validated before anything runs.
+
+study: encoder-resolution        # must agree with the command; may be left out
+suite: mm1                       # prefix of the MLflow experiment
+scale: micro                     # a recipe of the study's system
+seeds: 0-2                       # or [0, 1, 2], or 0-2,5
+axes: {encoder.resolution: [16, 24]}                      # product of these
+zip: [{encoder.width: [64, 96], encoder.depth: [3, 4]}]   # lists that advance together
+set: {training.steps: 800}                                # the same in every cell
+include: [{encoder.resolution: 48, connector.tokens: 16}] # further cells, not crossed with the axes
+exclude: [{encoder.resolution: 16, connector.tokens: 16}] # cells with these values are dropped
+scales: {paper: {seeds: [0], axes: {...}}}                # replaces (set, launch: merges) at that scale
+launch: {executor: local, workers: 2}                     # never part of a cell's identity
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ablations.errors import SweepError, closest
-from ablations.yaml_lines import Lines, load
+from ablations import seeds as seed_text
+from ablations.errors import FieldError, SweepError, closest
+from ablations.launch_settings import check as check_launch
+from ablations.yaml_lines import Lines, Where, load, parse
 
-_KEYS = ("study", "suite", "scale", "seeds", "axes", "zip", "set", "include", "exclude", "scales", "launch")
-_SCALE_KEYS = ("seeds", "axes", "zip", "set", "launch")
-_LAUNCH = {
-    "executor": str,
-    "workers": int,
-    "threads": int,
-    "partition": str,
-    "account": str,
-    "qos": str,
-    "gres": str,
-    "constraint": str,
-    "time_min": int,
-    "mem_gb": (int, float),
-}
-EXECUTORS = ("inline", "local", "slurm")
+_BLOCKS = ("seeds", "axes", "zip", "set", "include", "exclude", "launch")
+_KEYS = ("study", "suite", "scale", "scales", *_BLOCKS)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A validated sweep. `axes`, `zip`, `set`, `include` and `exclude` hold dotted configuration fields."""
+    """A validated sweep. `axes`, `zip`, `set`, `include` and `exclude` hold dotted configuration fields.
+
+    `typed` is the part of `set` that came from the command line.
+    """
 
     lines: Lines
     suite: str
@@ -42,150 +46,208 @@ class Sweep:
     include: Sequence[Mapping[str, Any]] = ()
     exclude: Sequence[Mapping[str, Any]] = ()
     launch: Mapping[str, Any] = field(default_factory=dict)
+    typed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The file's stem."""
         return Path(self.lines.file).stem
 
+    @property
+    def varied(self) -> list[str]:
+        """Every field that can differ between cells, in the file's order."""
+        fields = [*self.axes, *(name for group in (*self.zip, *self.include) for name in group)]
+        return list(dict.fromkeys(fields))
 
-def read(path: Path, study: str, *, scale: str | None = None, seeds: str | None = None, set_: Sequence[str] = ()) -> Sweep:
-    """Read a sweep for `study`. Options of the command line win over the file; errors are SweepErrors."""
+    def place(self, name: str, value: Any = None) -> tuple[str, int | None]:
+        """Where the field `name` was given (this) `value`: the file and its line, or a command-line option."""
+        if name in self.typed:
+            return f"--set {name}={self.typed[name]}", None
+        places = [place for place in self.lines.lines if self._gives(place, name)]
+
+        def fit(place: Where) -> tuple[bool, bool, int]:
+            return self.lines.value(*place) == value, place[0] == "scales", len(place)
+
+        return self.lines.file, self.lines.at(*max(places, key=fit, default=()))
+
+    def error(self, message: str, name: str, value: Any = None) -> SweepError:
+        """A SweepError at that place."""
+        return SweepError(*self.place(name, value), message)
+
+    def _gives(self, place: Where, name: str) -> bool:
+        here = place[2:] if place[:2] == ("scales", self.scale) else place
+        return here[0] in ("axes", "zip", "set", "include") and name in here[1:]
+
+
+def read(
+    path: Path,
+    study: str,
+    scales: Sequence[str],
+    *,
+    scale: str | None = None,
+    seeds: str | None = None,
+    set_: Sequence[str] = (),
+    launch: Mapping[str, Any] | None = None,
+) -> Sweep:
+    """Read a sweep for `study`, whose system has these `scales`. The keyword options win over the file.
+
+    Args:
+        set_: `field=value` texts, the value as YAML.
+        launch: launch settings by name.
+
+    Raises:
+        SweepError: with the file, its line, what was found there and what is allowed.
+    """
     lines = load(path)
-    data = lines.data
-    _check_keys(lines, data, _KEYS)
-    if data.get("study", study) != study:
-        raise lines.error(f"study: this sweep is for '{data['study']}', but the command is '{study}'", "study")
-    scale = scale or data.get("scale", "micro")
-    data, prefix = _for_scale(lines, data, str(scale))
-    fixed = {**_mapping(lines, data, "set"), **_overrides(set_)}
+    _check_keys(lines, lines.data, _KEYS)
+    _check_study(lines, study)
+    chosen = _scale(lines, scales, scale)
+    data, at = _for_scale(lines, scales, chosen)
+    typed = dict(map(_override, set_))
     sweep = Sweep(
         lines=lines,
-        suite=str(data.get("suite", "mm1")),
-        scale=str(scale),
-        seeds=parse_seeds(seeds, SweepError("--seeds", None, "")) if seeds else _seeds(lines, data, prefix),
-        axes=_axes(lines, data),
-        zip=tuple(_zips(lines, data)),
-        set=fixed,
-        include=tuple(_cells(lines, data, "include")),
-        exclude=tuple(_cells(lines, data, "exclude")),
-        launch=_launch(lines, data),
+        suite=_suite(lines),
+        scale=chosen,
+        seeds=_seeds(lines, data.get("seeds", [0]), at["seeds"], seeds),
+        axes=_axes(lines, _mapping(lines, data.get("axes"), at["axes"]), at["axes"]),
+        zip=_zips(lines, data.get("zip"), at["zip"]),
+        set={**data["set"], **typed},
+        include=_mappings(lines, data.get("include"), at["include"]),
+        exclude=_mappings(lines, data.get("exclude"), at["exclude"]),
+        launch=_launch(lines, data["launch"], launch or {}),
+        typed=typed,
     )
     _check_overlap(sweep)
     return sweep
 
 
-def parse_seeds(value: Any, error: SweepError) -> tuple[int, ...]:
-    """`0-2,5`, `3` or `[0, 1]` -> seeds in order, each once."""
-    seeds: list[int] = []
-    parts = value if isinstance(value, list) else str(value).split(",")
-    for part in parts:
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(part))
-        if match is None or isinstance(part, bool):
-            message = f"seeds: '{value}' is not a list of whole numbers; write 0-2, 0-2,5 or [0, 1, 2]"
-            raise SweepError(error.path, error.line, message)
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first or last - first > 10_000:
-            raise SweepError(error.path, error.line, f"seeds: '{part}' counts no seeds (from {first} to {last})")
-        seeds.extend(range(first, last + 1))
-    if not seeds:
-        raise SweepError(error.path, error.line, "seeds: the list is empty; a sweep needs at least one seed")
-    return tuple(dict.fromkeys(seeds))
-
-
 def _check_keys(lines: Lines, data: Mapping[str, Any], known: Sequence[str], *path: str) -> None:
     for key in data:
         if key not in known:
-            message = f"unknown key '{key}'; allowed: {', '.join(known)}.{closest(str(key), known)}"
-            raise lines.error(message, *path, str(key))
+            message = f"unknown key '{key}'; allowed: {', '.join(known)}.{closest(key, known)}"
+            raise lines.error(message, *path, key)
 
 
-def _for_scale(lines: Lines, data: dict[str, Any], scale: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Lay the block of one scale over the rest: its axes and seeds replace, its `set` is merged."""
-    blocks = _mapping(lines, data, "scales")
+def _check_study(lines: Lines, study: str) -> None:
+    named = lines.data.get("study", study)
+    if named != study:
+        message = f"study: this sweep is for '{named}', but the command is '{study}'"
+        raise lines.error(f"{message}; run: ablate {named} --grid {lines.file}", "study")
+
+
+def _suite(lines: Lines) -> str:
+    suite = lines.data.get("suite", "mm1")
+    if not isinstance(suite, str) or not suite or "/" in suite:
+        raise lines.error(f"suite: {suite!r} is not a name without '/'", "suite")
+    return suite
+
+
+def _scale(lines: Lines, scales: Sequence[str], typed: str | None) -> str:
+    scale = typed if typed is not None else lines.data.get("scale", scales[0])
+    if scale in scales:
+        return scale
+    message = f"unknown scale '{scale}'; known: {', '.join(scales)}.{closest(str(scale), scales)}"
+    raise (
+        SweepError(f"--scale {typed}", None, message) if typed is not None else lines.error(message, "scale")
+    )
+
+
+def _for_scale(lines: Lines, scales: Sequence[str], scale: str) -> tuple[dict[str, Any], dict[str, Where]]:
+    """Lay the block of one scale over the rest: it replaces, `set` and `launch` are merged; and where each is."""
+    blocks = _mapping(lines, lines.data.get("scales"), ("scales",))
+    _check_keys(lines, blocks, scales, "scales")
     for name, block in blocks.items():
-        if not isinstance(block, dict):
-            raise lines.error(f"scales.{name}: expected a mapping, found {block!r}", "scales", str(name))
-        _check_keys(lines, block, _SCALE_KEYS, "scales", str(name))
-    block = blocks.get(scale, {})
-    merged = {**data, **block}
+        _check_keys(lines, _mapping(lines, block, ("scales", name)), _BLOCKS, "scales", name)
+    special = blocks.get(scale) or {}
+    at: dict[str, Where] = {key: ("scales", scale, key) if key in special else (key,) for key in _BLOCKS}
+    merged = {**lines.data, **special}
     for key in ("set", "launch"):
-        if key in block:
-            merged[key] = {**_mapping(lines, data, key), **block[key]}
-    return merged, ("scales", scale) if "seeds" in block else ()
+        base, over = _mapping(lines, lines.data.get(key), (key,)), _mapping(lines, special.get(key), at[key])
+        merged[key] = {**base, **over}
+    return merged, at
 
 
-def _mapping(lines: Lines, data: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = data.get(key) or {}
+def _seeds(lines: Lines, value: Any, at: Where, typed: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(seed_text.parse(value if typed is None else typed))
+    except ValueError as error:
+        if typed is not None:
+            raise SweepError(f"--seeds {typed}", None, str(error)) from None
+        raise lines.error(f"seeds: {value!r}: {error}", *at) from None
+
+
+def _mapping(lines: Lines, value: Any, at: Where) -> dict[str, Any]:
+    if value is None:
+        return {}
     if not isinstance(value, dict):
-        raise lines.error(f"{key}: expected a mapping, found {value!r}", key)
-    return {str(name): entry for name, entry in value.items()}
+        raise lines.error(f"{'.'.join(at)}: expected a mapping of names to values, found {value!r}", *at)
+    return value
 
 
-def _seeds(lines: Lines, data: Mapping[str, Any], prefix: tuple[str, ...]) -> tuple[int, ...]:
-    return parse_seeds(data.get("seeds", [0]), SweepError(lines.file, lines.at(*prefix, "seeds"), ""))
+def _mappings(lines: Lines, value: Any, at: Where) -> list[dict[str, Any]]:
+    entries = [] if value is None else value
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise lines.error(f"{'.'.join(at)}: expected a list of mappings, found {value!r}", *at)
+    return entries
 
 
-def _axes(lines: Lines, data: Mapping[str, Any]) -> dict[str, list[Any]]:
-    axes = _mapping(lines, data, "axes")
+def _axes(lines: Lines, axes: dict[str, Any], at: Where) -> dict[str, list[Any]]:
     for name, values in axes.items():
         if not isinstance(values, list) or not values:
             message = f"{name}: an axis needs a list of at least one value, found {values!r}"
-            raise lines.error(message, "axes", name)
+            raise lines.error(message, *at, name)
     return axes
 
 
-def _zips(lines: Lines, data: Mapping[str, Any]) -> list[dict[str, list[Any]]]:
-    groups = _cells(lines, data, "zip")
+def _zips(lines: Lines, value: Any, at: Where) -> list[dict[str, list[Any]]]:
+    groups = _mappings(lines, value, at)
     for place, group in enumerate(groups):
-        lengths = {name: len(values) if isinstance(values, list) else None for name, values in group.items()}
-        if None in lengths.values() or len(set(lengths.values())) != 1 or 0 in lengths.values():
-            raise lines.error(f"zip: lists of equal length are needed, found {lengths}", "zip", str(place))
+        here = (*at, str(place))
+        lengths = {name: len(values) for name, values in _axes(lines, group, here).items()}
+        if len(set(lengths.values())) != 1:
+            found = ", ".join(f"{name} has {length}" for name, length in lengths.items()) or "none"
+            raise lines.error(f"zip: lists of equal length are needed, found: {found}", *here)
     return groups
 
 
-def _cells(lines: Lines, data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    entries = data.get(key) or []
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise lines.error(f"{key}: expected a list of mappings, found {entries!r}", key)
-    return [{str(name): value for name, value in entry.items()} for entry in entries]
+def _launch(lines: Lines, values: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in values.items():
+        try:
+            check_launch(name, value)
+        except FieldError as error:
+            place = next(place for place in reversed(lines.lines) if place[-2:] == ("launch", name))
+            raise lines.error(f"launch.{error.describe()}", *place) from None
+    for name, value in typed.items():
+        try:
+            check_launch(name, value)
+        except FieldError as error:
+            raise SweepError(f"--{name} {value}", None, error.describe()) from None
+    return {**values, **typed}
 
 
-def _launch(lines: Lines, data: Mapping[str, Any]) -> dict[str, Any]:
-    launch = _mapping(lines, data, "launch")
-    _check_keys(lines, launch, tuple(_LAUNCH), "launch")
-    for name, value in launch.items():
-        if not isinstance(value, _LAUNCH[name]) or isinstance(value, bool):
-            raise lines.error(f"launch.{name}: {value!r} is not allowed here", "launch", name)
-    if launch.get("executor", "local") not in EXECUTORS:
-        found = launch["executor"]
-        message = f"launch.executor: '{found}' is not one of {', '.join(EXECUTORS)}.{closest(found, EXECUTORS)}"
-        raise lines.error(message, "launch", "executor")
-    for name in ("workers", "threads"):
-        if launch.get(name, 1) < 1:
-            raise lines.error(f"launch.{name}: {launch[name]} is less than 1", "launch", name)
-    return launch
-
-
-def _overrides(entries: Sequence[str]) -> dict[str, Any]:
-    import yaml
-
-    fixed = {}
-    for entry in entries:
-        name, equals, value = entry.partition("=")
-        if not equals:
-            raise SweepError("--set", None, f"'{entry}' is not field=value")
-        fixed[name] = yaml.safe_load(value)
-    return fixed
+def _override(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        message = "not of the form field=value, for instance --set training.steps=400"
+        raise SweepError(f"--set {text}", None, message)
+    return name.strip(), parse(value, f"--set {text}").data
 
 
 def _check_overlap(sweep: Sweep) -> None:
-    """No field may be set twice, nor a field and a part of it."""
-    places = [(name, ("axes", name)) for name in sweep.axes]
-    places += [(name, ("zip", str(i), name)) for i, group in enumerate(sweep.zip) for name in group]
-    places += [(name, ("set", name)) for name in sweep.set]
-    for i, (name, place) in enumerate(places):
-        for other, earlier in places[:i]:
-            if name == other or name.startswith(other + ".") or other.startswith(name + "."):
-                message = f"'{name}' is set here and as '{other}' under `{earlier[0]}`; a field has one place"
-                raise sweep.lines.error(message, *place)
+    """No field may be set twice, nor a field and a part of it; the seed is not a field like others."""
+    fixed = [*sweep.axes, *(name for group in sweep.zip for name in group), *sweep.set]
+    _check_distinct(sweep, fixed)
+    for extra in sweep.include:
+        _check_distinct(sweep, [*(name for name in sweep.set if name not in extra), *extra])
+
+
+def _check_distinct(sweep: Sweep, names: Sequence[str]) -> None:
+    for place, name in enumerate(names):
+        if name == "seed":
+            raise sweep.error("seed: seeds are written as `seeds: 0-2`, not as a field", name)
+        for other in names[:place]:
+            if f"{name}.".startswith(f"{other}.") or other.startswith(f"{name}."):
+                first, line = sweep.place(other)
+                where = f"by {first}" if line is None else f"on line {line}"
+                message = f"{name}: a field has one place, but '{other}' is already set {where}"
+                raise sweep.error(message, name)
