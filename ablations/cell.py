@@ -28,17 +28,16 @@ class Cell:
     def name(self) -> str:
         """`resolution=24 seed=1`: only what differs inside the study."""
         labels = short_names(self.axes)
-        return " ".join(
-            [*(f"{labels[name]}={_short(self.axes[name])}" for name in labels), f"seed={self.seed}"]
-        )
+        values = [f"{labels[name]}={_short(value)}" for name, value in self.axes.items()]
+        return " ".join([*values, f"seed={self.seed}"])
 
 
 def cell_id(identity: Mapping[str, Any], schema_version: int) -> str:
     """First 16 hex digits of blake2b over the canonical JSON of `[schema_version, identity]`.
 
     `identity` is everything that decides a cell's result; launch settings, worker counts and paths are never
-    part of it. Canonical JSON sorts keys and has no spaces; a number is written as JSON writes it, so 1 and 1.0
-    differ (a system resolves a field to one type).
+    part of it. Canonical JSON sorts keys and has no spaces; a number is written as JSON writes it, so 1 and
+    1.0 differ (a system resolves a field to one type).
 
     Raises:
         ValueError: a float that is not finite.
@@ -60,7 +59,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def short_names(fields: Iterable[str]) -> dict[str, str]:
-    """Dotted field -> its shortest ending that no other field shares: `encoder.resolution` -> `resolution`."""
+    """Dotted field -> its shortest ending that no other shares: `encoder.resolution` -> `resolution`."""
     fields = list(fields)
     return {name: _short_name(name, [other for other in fields if other != name]) for name in fields}
 

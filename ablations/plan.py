@@ -1,4 +1,4 @@
-"""Cells -> the work that is left: finished cells reused, shared stages once, upstream first, what it will cost."""
+"""Cells -> the work that is left: finished cells reused, shared stages once, upstream first, and its cost."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ablations.system import Stage, System
 class Task:
     """A stage or a cell to be worked on once every task in `needs` has succeeded.
 
-    `seconds` is what one worker is expected to take. The payload of a stage is the Stage as plain data; that of a
-    cell is `cell` (the Cell as plain data) and `stages` (name -> id of every stage it needs, ready or not).
+    `seconds` is what one worker is expected to take. The payload of a stage is the Stage as plain data; that of
+    a cell is `cell` (the Cell as plain data) and `stages` (name -> id of every stage it needs, ready or not).
     """
 
     kind: Literal["stage", "cell"]
@@ -32,7 +32,7 @@ class Task:
 class SharedStage:
     """A stage, how many cells need it, whether its result is there, and the seconds that sharing it spares.
 
-    `uses` counts the cells still to run; had each of them to do the stage by itself, it would be done `uses` times.
+    `uses` counts the cells still to run; without sharing the stage would be done so many times.
     """
 
     stage: Stage

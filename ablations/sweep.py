@@ -60,7 +60,7 @@ class Sweep:
         return list(dict.fromkeys(fields))
 
     def place(self, name: str, value: Any = None) -> tuple[str, int | None]:
-        """Where the field `name` was given (this) `value`: the file and its line, or a command-line option."""
+        """Where the field `name` was given (this) `value`: a file and its line, or a command-line option."""
         if name in self.typed:
             return f"--set {name}={self.typed[name]}", None
         places = [place for place in self.lines.lines if self._gives(place, name)]
@@ -153,7 +153,7 @@ def _scale(lines: Lines, scales: Sequence[str], typed: str | None) -> str:
 
 
 def _for_scale(lines: Lines, scales: Sequence[str], scale: str) -> tuple[dict[str, Any], dict[str, Where]]:
-    """Lay the block of one scale over the rest: it replaces, `set` and `launch` are merged; and where each is."""
+    """Lay one scale's block over the rest (it replaces; `set`, `launch` merge), and say where each block is."""
     blocks = _mapping(lines, lines.data.get("scales"), ("scales",))
     _check_keys(lines, blocks, scales, "scales")
     for name, block in blocks.items():
@@ -211,17 +211,14 @@ def _zips(lines: Lines, value: Any, at: Where) -> list[dict[str, list[Any]]]:
 
 
 def _launch(lines: Lines, values: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
-    for name, value in values.items():
+    for name, value in {**values, **typed}.items():
         try:
             check_launch(name, value)
         except FieldError as error:
+            if name in typed:
+                raise SweepError(f"--{name} {value}", None, error.describe()) from None
             place = next(place for place in reversed(lines.lines) if place[-2:] == ("launch", name))
             raise lines.error(f"launch.{error.describe()}", *place) from None
-    for name, value in typed.items():
-        try:
-            check_launch(name, value)
-        except FieldError as error:
-            raise SweepError(f"--{name} {value}", None, error.describe()) from None
     return {**values, **typed}
 
 

@@ -74,8 +74,8 @@ def parse(text: str, file: str) -> Lines:
     """Parse YAML text; `file` is what errors call it.
 
     Raises:
-        SweepError: no YAML; a key that stands twice; a value that is no plain data (a tag, a number that is not
-            finite, a list that contains itself).
+        SweepError: no YAML; a key that stands twice; a value that is no plain data (a tag, a number that is
+            not finite, a list that contains itself).
     """
     try:
         node = yaml.compose(text, Loader=_Loader)
