@@ -1,0 +1,128 @@
+"""The two sides of a claim: which cells, paired by what, what else differs, and their difference per item."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from ablations.study import Claim
+
+_TOLERANCE = 0.005
+"""A fact that differs by less than this share is called equal."""
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two axis values are the same; mappings and lists compare by content."""
+    return one == other or canonical(one) == canonical(other)
+
+
+def canonical(value: Any) -> str:
+    """One text for equal values."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def sides(claim: Claim, levels: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The axis values on the left and on the right, `max` and `min` resolved over the sweep's values."""
+    extremes = {"max": max, "min": min}
+
+    def resolve(chosen: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            axis: extremes[value](levels[axis]) if value in ("max", "min") and levels.get(axis) else value
+            for axis, value in chosen.items()
+        }
+
+    return resolve(claim.left), resolve(claim.right)
+
+
+def pair(
+    cells: pd.DataFrame, left: Mapping[str, Any], right: Mapping[str, Any], axes: Sequence[str]
+) -> pd.DataFrame:
+    """Rows of `seed, cell_id_left, cell_id_right`: equal in seed and every axis the claim leaves open."""
+    rest = [axis for axis in axes if axis not in {*left, *right}]
+    both = [_select(cells, side) for side in (left, right)]
+    keyed = [
+        side[["seed", "cell_id"]].assign(others=[canonical(list(row)) for row in side[rest].to_numpy()])
+        for side in both
+    ]
+    return keyed[0].merge(keyed[1], on=["seed", "others"], suffixes=("_left", "_right"))
+
+
+def _select(cells: pd.DataFrame, side: Mapping[str, Any]) -> pd.DataFrame:
+    for axis, value in side.items():
+        if axis not in cells:
+            return cells.iloc[:0]
+        cells = cells[np.array([same(found, value) for found in cells[axis]], dtype=bool)]
+    return cells
+
+
+def logged_difference(metric: str, cells: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
+    """Seed -> left minus right of the metric as it was logged with the cells, in points."""
+    if metric not in cells:
+        return pd.Series(dtype=float)
+    values = cells.set_index("cell_id")[metric]
+    both = values.loc[pairs["cell_id_left"]].to_numpy() - values.loc[pairs["cell_id_right"]].to_numpy()
+    return pd.Series(both, index=pairs["seed"].to_numpy()).groupby(level=0).mean().dropna()
+
+
+def item_differences(metric: str, scores: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Benchmark -> (seeds, items): left minus right in points, on items that all the cells answered."""
+    tables = item_tables(metric, scores)
+    if tables.empty:
+        return {}
+    left, right = (tables.reindex(pairs[f"cell_id_{side}"]).to_numpy() for side in ("left", "right"))
+    both = pd.DataFrame(100 * (left - right), index=pairs["seed"].to_numpy(), columns=tables.columns)
+    return by_benchmark(both.groupby(level=0).mean())
+
+
+def by_benchmark(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """(seeds, benchmarks x items) -> benchmark -> (seeds, items); items that a seed lacks are left out."""
+    table = table.dropna(axis=1)
+    names = sorted(set(table.columns.get_level_values("benchmark")))
+    return {name: table[name].to_numpy() for name in names}
+
+
+def item_tables(metric: str, scores: pd.DataFrame) -> pd.DataFrame:
+    """(cells, benchmarks x items): the scores that a metric is the mean of; empty for other metrics."""
+    found = scores.iloc[:0]
+    if match := re.fullmatch(r"eval/text/(.+)", metric):
+        found = scores[scores["task"] == "choice"]
+    elif match := re.fullmatch(r"eval/(.+)/(\d+)shot", metric):
+        found = scores[(scores["task"] != "choice") & (scores["shots"] == int(match[2]))]
+    if match and match[1] != "average":
+        found = found[found["benchmark"] == match[1]]
+    return found.pivot(index="cell_id", columns=["benchmark", "item"], values="score")
+
+
+def confounds(cells: pd.DataFrame, pairs: pd.DataFrame, axes: Sequence[str]) -> list[str]:
+    """A sentence for each fact, other than the axes themselves, in which the two sides differ."""
+    facts = cells.set_index("cell_id").filter(regex=r"^fact\.")
+    left, right = (facts.loc[pairs[f"cell_id_{side}"]].mean() for side in ("left", "right"))
+    leaves = {axis.rsplit(".", 1)[-1] for axis in axes}
+    sentences = []
+    for name in sorted(facts):
+        fact, (one, other) = name.removeprefix("fact."), (left[name], right[name])
+        if fact not in leaves and abs(one - other) > _TOLERANCE * max(abs(one), abs(other)):
+            sentences.append(
+                f"{fact.replace('_', ' ')} differ: {one:,.6g} on the left, {other:,.6g} on the right"
+            )
+    return sentences
+
+
+def missing(
+    cells: pd.DataFrame, pairs: pd.DataFrame, left: Mapping[str, Any], right: Mapping[str, Any]
+) -> list[str]:
+    """A sentence when cells of a side have no partner on the other."""
+    sentences = []
+    for name, side in (("left", left), ("right", right)):
+        alone = _select(cells, side)
+        alone = alone[~alone["cell_id"].isin(pairs[f"cell_id_{name}"])]
+        if len(alone):
+            seeds = ", ".join(str(seed) for seed in sorted(set(alone["seed"])))
+            sentences.append(f"seed {seeds}: only the {name} side is finished, so it does not count")
+    return sentences

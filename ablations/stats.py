@@ -1,0 +1,177 @@
+"""Means with uncertainty over seeds and items, tests against a margin, Holm correction, effect sizes, power.
+
+The design is crossed: every seed answers the same items, and both sides of a claim share seeds and items. The
+variance of a mean therefore has a part from seeds and a part from items:
+
+- seeds: bootstrap over seeds, times n/(n-1), since resampling n values shrinks their variance by (n-1)/n.
+- items: bootstrap over items within each benchmark, the same items for every seed; the seed-by-item noise in
+  it, which the seed part holds already, is taken out.
+
+A percentile interval is too narrow with three or five seeds. Here each part is stretched by its own t
+quantile (seeds - 1 and items - benchmarks degrees of freedom) and the two are added in squares, after Howe
+(1974) and the MOVER of Zou and Donner (2008). A simulation in the tests holds its coverage between 92 and
+98 % at a nominal 95 %.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import t as student
+
+DRAWS = 4000
+POWER = 0.8
+MOST_SEEDS = 200
+_SMALLEST_P = 1e-12
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and the two parts of its variance.
+
+    Attributes:
+        mean: in points of the metric.
+        seed_variance: variance of the mean through seeds; nan with one seed.
+        item_variance: variance of the mean through items; 0 for a metric without items.
+        seeds: number of seeds.
+        items: number of distinct items over all benchmarks; 0 for a metric without items.
+        item_freedom: degrees of freedom of the item part.
+    """
+
+    mean: float
+    seed_variance: float
+    item_variance: float
+    seeds: int
+    items: int = 0
+    item_freedom: int = 1
+
+    def reach(self, tail: float, seeds: int | None = None) -> float:
+        """How far the mean may stray with probability `tail` on one side, had there been `seeds` seeds."""
+        n = seeds or self.seeds
+        if n < 2 or math.isnan(self.seed_variance):
+            return math.nan
+        by_seed = student.ppf(1 - tail, n - 1) ** 2 * self.seed_variance * self.seeds / n
+        by_item = student.ppf(1 - tail, self.item_freedom) ** 2 * self.item_variance
+        return math.sqrt(by_seed + by_item)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Two-sided confidence interval; (nan, nan) with one seed."""
+        half = self.reach((1 - level) / 2)
+        return self.mean - half, self.mean + half
+
+    def p_above(self, bound: float) -> float:
+        """One-sided p value against "the true mean is at most `bound`"; 1 with one seed."""
+        if self.seeds < 2 or math.isnan(self.seed_variance):
+            return 1.0
+        distance = self.mean - bound
+        if distance < 0:
+            return 1 - self.mirrored().p_above(-bound)
+        if distance <= self.reach(0.5 - 1e-9):
+            return 0.5
+        if distance >= self.reach(_SMALLEST_P):
+            return _SMALLEST_P
+        return float(brentq(lambda p: self.reach(p) - distance, _SMALLEST_P, 0.5 - 1e-9, xtol=1e-14))
+
+    def p_below(self, bound: float) -> float:
+        """One-sided p value against "the true mean is at least `bound`"; 1 with one seed."""
+        return self.mirrored().p_above(-bound)
+
+    def mirrored(self) -> Estimate:
+        """The same with the sides swapped."""
+        parts = (self.seed_variance, self.item_variance, self.seeds, self.items, self.item_freedom)
+        return Estimate(-self.mean, *parts)
+
+
+def over_seeds(values: Sequence[float] | np.ndarray) -> Estimate:
+    """Mean over seeds alone, of shape (seeds,): the usual t interval."""
+    values = np.asarray(values, dtype=float)
+    variance = float(values.var(ddof=1) / len(values)) if len(values) > 1 else math.nan
+    return Estimate(float(values.mean()), variance, 0.0, len(values))
+
+
+def over_seeds_and_items(scores: Mapping[str, np.ndarray], key: str, draws: int = DRAWS) -> Estimate:
+    """Mean over benchmarks of the mean over items, with uncertainty over seeds and items.
+
+    Args:
+        scores: benchmark -> (seeds, items); for a paired comparison, left minus right.
+        key: what the random draws are derived from, so that the same question gives the same digits.
+        draws: bootstrap resamples of each part.
+    """
+    by_seed = np.mean([table.mean(axis=1) for table in scores.values()], axis=0)
+    items = sum(table.shape[1] for table in scores.values())
+    freedom = max(1, items - len(scores))
+    seeds = len(by_seed)
+    if seeds < 2:
+        return Estimate(float(by_seed.mean()), math.nan, math.nan, seeds, items, freedom)
+    rng = np.random.default_rng(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()))
+    seed_variance = _resampled_seeds(by_seed, rng, draws).var() * seeds / (seeds - 1)
+    resampled = _resampled_items(scores, rng, draws)
+    all_seeds, one_seed = resampled.mean(axis=1).var(), resampled.var(axis=0).mean()
+    interaction = (one_seed - all_seeds) / (seeds - 1)
+    item_variance = max(0.0, float(all_seeds - interaction))
+    return Estimate(float(by_seed.mean()), float(seed_variance), item_variance, seeds, items, freedom)
+
+
+def _resampled_seeds(by_seed: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """(draws,): the mean over as many seeds, drawn with replacement."""
+    return by_seed[rng.integers(len(by_seed), size=(draws, len(by_seed)))].mean(axis=1)
+
+
+def _resampled_items(scores: Mapping[str, np.ndarray], rng: np.random.Generator, draws: int) -> np.ndarray:
+    """(draws, seeds): each seed's metric with items drawn anew within benchmarks, the same for all seeds."""
+    means = []
+    for table in scores.values():
+        items = table.shape[1]
+        counts = rng.multinomial(items, np.full(items, 1 / items), size=draws)
+        means.append(counts @ table.T / items)
+    return np.mean(means, axis=0)
+
+
+def greater(estimate: Estimate, margin: float) -> tuple[float, float]:
+    """p values for "above the margin" and for its opposite, "below the margin"."""
+    return estimate.p_above(margin), estimate.p_below(margin)
+
+
+def equivalent(estimate: Estimate, margin: float) -> tuple[float, float]:
+    """p values for "within ± margin" by two one-sided tests (Schuirmann 1987), and for "beyond it"."""
+    within = max(estimate.p_above(-margin), estimate.p_below(margin))
+    beyond = 2 * min(estimate.p_above(margin), estimate.p_below(-margin))
+    return within, min(1.0, beyond)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (1979): p values corrected for having asked all these questions at once."""
+    corrected = [1.0] * len(p_values)
+    running = 0.0
+    for place, index in enumerate(np.argsort(p_values, kind="stable")):
+        running = max(running, min(1.0, (len(p_values) - place) * p_values[index]))
+        corrected[index] = running
+    return corrected
+
+
+def effect_size(differences: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Cohen's dz of paired differences (seeds,), and Hedges' g (dz corrected for few seeds); else nan."""
+    differences = np.asarray(differences, dtype=float)
+    spread = differences.std(ddof=1) if len(differences) > 1 else 0.0
+    if spread == 0:
+        return math.nan, math.nan
+    dz = float(differences.mean() / spread)
+    return dz, dz * (1 - 3 / (4 * (len(differences) - 1) - 1))
+
+
+def seeds_needed(estimate: Estimate, kind: str, margin: float, tail: float) -> int | None:
+    """Seeds in all with power 0.8 at level `tail`, if effect and variances are what they seem to be.
+
+    None: not by seeds alone (the effect points the other way, or items limit the answer, or over 200 seeds).
+    """
+    distance = estimate.mean - margin if kind == "greater" else margin - abs(estimate.mean)
+    miss = 1 - POWER if kind == "greater" else (1 - POWER) / 2
+    for seeds in range(2, MOST_SEEDS + 1):
+        if 0 < estimate.reach(tail, seeds) + estimate.reach(miss, seeds) <= distance:
+            return seeds
+    return None
