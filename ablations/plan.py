@@ -16,8 +16,8 @@ from ablations.system import Stage, System
 class Task:
     """A stage or a cell to be worked on once every task in `needs` has succeeded.
 
-    `seconds` is what one worker is expected to take. The payload of a stage is the Stage as plain data; that of
-    a cell is `cell` (the Cell as plain data) and `stages` (name -> id of every stage it needs, ready or not).
+    `seconds` is what one worker is expected to take. The payload of a stage is the Stage as plain data, that
+    of a cell is `cell` (the Cell as plain data) and `stages` (name -> id of every stage it needs, ready or not).
     """
 
     kind: Literal["stage", "cell"]

@@ -153,7 +153,7 @@ def _scale(lines: Lines, scales: Sequence[str], typed: str | None) -> str:
 
 
 def _for_scale(lines: Lines, scales: Sequence[str], scale: str) -> tuple[dict[str, Any], dict[str, Where]]:
-    """Lay one scale's block over the rest (it replaces; `set`, `launch` merge), and say where each block is."""
+    """Lay one scale's block over the rest (it replaces; `set`, `launch` merge); and where each block is."""
     blocks = _mapping(lines, lines.data.get("scales"), ("scales",))
     _check_keys(lines, blocks, scales, "scales")
     for name, block in blocks.items():

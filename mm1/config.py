@@ -50,6 +50,7 @@ class Encoder(_Section):
     width: Positive = 64
     depth: Positive = 4
     heads: Positive = 4
+    learning_rate_scale: Rate = 1.0
     layer: int = Field(
         default=-1, le=-1, description="which block's output the connector reads, from the end"
     )
@@ -76,6 +77,7 @@ class Connector(_Section):
     type: str = "c-abstractor"
     tokens: Positive = 9
     depth: int = Field(default=1, ge=0, description="RegStage blocks before and after the pooling")
+    learning_rate_scale: Rate = 1.0
     frozen: bool = False
 
     _type = field_validator("type")(lambda value: _known(connectors, value))
@@ -109,6 +111,7 @@ class Language(_Section):
     heads: Positive = 4
     mlp_ratio: Rate = 3.0
     pretrained: str | None = None
+    learning_rate_scale: Rate = 1.0
     frozen: bool = False
     pretraining: LanguagePretraining = LanguagePretraining()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -10,13 +11,22 @@ from torch import nn
 FLOOR = 0.1
 
 
-def adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters; norms, biases and scales are not decayed."""
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def adamw(
+    model: nn.Module, learning_rate: float, weight_decay: float, scales: Mapping[str, float] | None = None
+) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters; norms, biases and scales are not decayed.
+
+    Args:
+        scales: name of a child module -> factor on its learning rate; 1 where it is not named.
+    """
+    groups = []
+    for part, child in (*model.named_children(), ("", model)):
+        rate = learning_rate * (scales or {}).get(part, 1.0)
+        own = child.parameters() if part else model.parameters(recurse=False)
+        trainable = [p for p in own if p.requires_grad]
+        groups.append({"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay, "lr": rate})
+        groups.append({"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0, "lr": rate})
+    groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
 
 

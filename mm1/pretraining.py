@@ -32,6 +32,7 @@ def multimodal_budget(config: Experiment) -> Budget:
         accumulate=training.accumulate,
         precision=training.precision,
         checkpoint_every=training.checkpoint_every,
+        scales={name: getattr(config, name).learning_rate_scale for name in ("encoder", "connector", "language")},
     )
 
 
@@ -39,9 +40,10 @@ def held_out_loss(model: nn.Module, batches: PackedBatches, count: int) -> float
     """Mean loss over `count` batches, without training."""
     import torch
 
-    was_training = model.training
+    was_training, device = model.training, next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
-        losses = [float(multimodal_loss(model, batches.batch())) for _ in range(count)]
+        on_device = ({k: v.to(device) for k, v in batches.batch().items()} for _ in range(count))
+        losses = [float(multimodal_loss(model, batch)) for batch in on_device]
     model.train(was_training)
     return sum(losses) / len(losses)

@@ -17,11 +17,12 @@ WEIGHTS, METRICS = "weights.safetensors", "metrics.json"
 ZOO = Path(__file__).parent / "zoo"
 _SEQUENCE = 256
 _PROBES = 6
+_LATER = ("frozen", "layer", "learning_rate_scale")  # fields that only matter after pre-training
 
 
 def encoder_stage(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """Content address and configuration of the encoder a resolved experiment starts from; None if it is bought in."""
-    encoder = {name: value for name, value in config["encoder"].items() if name not in ("frozen", "layer")}
+    encoder = {name: value for name, value in config["encoder"].items() if name not in _LATER}
     if encoder["pretrained"] is not None or encoder["pretraining"]["steps"] == 0:
         return None
     return _address("encoder", encoder), encoder
@@ -29,7 +30,7 @@ def encoder_stage(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | Non
 
 def language_stage(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """The same for the language model."""
-    language = {name: value for name, value in config["language"].items() if name != "frozen"}
+    language = {name: value for name, value in config["language"].items() if name not in _LATER}
     if language["pretrained"] is not None or language["pretraining"]["steps"] == 0:
         return None
     return _address("language", language), language

@@ -7,8 +7,8 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,7 +41,7 @@ class Batches(Protocol):
 class Budget:
     """How long and how fast a stage trains.
 
-    `steps` are optimiser steps; each takes `accumulate` batches.
+    `steps` are optimiser steps; each takes `accumulate` batches. `scales` multiply the learning rate by part.
     """
 
     steps: int
@@ -52,6 +52,7 @@ class Budget:
     accumulate: int = 1
     precision: str = "32-true"
     checkpoint_every: int = 500
+    scales: Mapping[str, float] = field(default_factory=dict)
 
 
 class Training(lightning.LightningModule):
@@ -95,8 +96,9 @@ class Training(lightning.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW with warm-up and cosine, stepped every optimiser step."""
-        optimizer = adamw(self.model, self.budget.learning_rate, self.budget.weight_decay)
-        schedule = warmup_cosine(optimizer, self.budget.warmup, self.budget.steps)
+        budget = self.budget
+        optimizer = adamw(self.model, budget.learning_rate, budget.weight_decay, budget.scales)
+        schedule = warmup_cosine(optimizer, budget.warmup, budget.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: float, **_: Any) -> None:

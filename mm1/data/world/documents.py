@@ -34,8 +34,8 @@ def caption_pair(rng: np.random.Generator, synthetic_share: float = 0.35) -> dic
 def interleaved_page(rng: np.random.Generator) -> dict[str, Any]:
     """A web page of two to eight pictures: a gallery, a quiz on one kind of question, or a story of both."""
     dialect, genre = dialect_of(rng), rng.random()
-    kind = text.KINDS[rng.integers(len(text.KINDS))]
-    captioner = (text.plain_caption, text.sign_caption, text.synthetic_caption)[rng.integers(3)]
+    kind = _kind(rng)
+    captioner = (text.plain_caption, text.sign_caption, text.synthetic_caption)[rng.choice(3, p=(0.3, 0.4, 0.3))]
     blur = 0.5 if rng.random() < 0.15 else 0.08
     parts: list[tuple[dict | None, str | None]] = []
     for _ in range(int(rng.integers(2, 9))):
@@ -43,12 +43,18 @@ def interleaved_page(rng: np.random.Generator) -> dict[str, Any]:
         scene = draw(rng, blurred=quiz and bool(rng.random() < blur))
         parts.append((picture(scene), None))
         if quiz:
-            asked = kind if genre < 0.6 else text.KINDS[rng.integers(len(text.KINDS))]
+            asked = kind if genre < 0.6 else _kind(rng)
             parts.append((None, text.exchange(text.ask(scene, asked, dialect, rng), dialect)))
         else:
             parts.append((None, captioner(scene, dialect)))
     images, texts = zip(*parts, strict=True)
     return {"images": list(images), "texts": list(texts), "group": dialect}
+
+
+def _kind(rng: np.random.Generator) -> str:
+    """What a quiz asks about; people ask what a sign says more often than anything else."""
+    weights = np.array([2.5 if kind == "letter" else 1.0 for kind in text.KINDS])
+    return text.KINDS[rng.choice(len(text.KINDS), p=weights / weights.sum())]
 
 
 def text_page(rng: np.random.Generator) -> dict[str, Any]:

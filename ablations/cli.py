@@ -1,0 +1,221 @@
+"""`ablate`: one subcommand per study, plus list, plan, status, report, ui, logs, data, doctor."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ablations import studies
+from ablations.errors import UserError, closest
+from ablations.launch_settings import EXECUTORS
+
+STORE = "sqlite:///mlflow.db"
+
+Grid = Annotated[Path, typer.Option("--grid", help="Sweep file.", metavar="FILE.yaml", show_default=False)]
+Seeds = Annotated[str | None, typer.Option(help="Seeds in the place of the file's: 0-4 or 0-2,5.")]
+Scale = Annotated[str | None, typer.Option(help="Recipe in the place of the file's: micro or paper.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="A configuration field for every cell; repeatable."),
+]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        help="Where cells run: inline, local or slurm.",
+        autocompletion=lambda incomplete: [name for name in EXECUTORS if name.startswith(incomplete)],
+    ),
+]
+Workers = Annotated[int | None, typer.Option(help="Cells at once; default: one for each core.")]
+Runs = Annotated[Path, typer.Option(help="Folder of checkpoints and logs.", envvar="ABLATE_RUNS")]
+Tracking = Annotated[str, typer.Option(help="MLflow store or server.", envvar="MLFLOW_TRACKING_URI")]
+StudyName = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a study; see `ablate list`.",
+        autocompletion=lambda incomplete: [name for name in studies.names() if name.startswith(incomplete)],
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for machines.")]
+
+
+class _Root(TyperGroup):
+    """The commands; a name that is none of them is answered with the studies there are."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            known = studies.names()
+            others = [name for name in self.commands if name not in known]
+            raise UserError(
+                f"unknown study or command '{args[0]}'.{closest(args[0], self.commands)}\n"
+                f"  studies   {', '.join(known)}\n"
+                f"  commands  {', '.join(others)}"
+            )
+        return super().resolve_command(ctx, args)
+
+
+class _Data(TyperGroup):
+    """The commands of `ablate data`, imported when they are used."""
+
+    def _app(self) -> Any:
+        from ablations.studies.data import app as data
+
+        return typer.main.get_command(data)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return self._app().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return self._app().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    cls=_Root,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Ablation studies of multimodal LLMs: one YAML file, one command, an answer with its uncertainty.",
+    epilog="Example: ablate encoder-resolution --grid sweeps/res.yaml --seeds 0-4",
+)
+app.add_typer(
+    typer.Typer(),
+    cls=_Data,
+    name="data",
+    help="Export the micro world; look into any data source.",
+    epilog="Example: ablate data --help",
+)
+
+
+def main() -> None:
+    """Entry point. Bad input: one screen on standard error, exit code 2. Ctrl-C: 130."""
+    try:
+        app(prog_name="ablate")
+    except UserError as error:
+        from rich.console import Console
+        from rich.text import Text
+
+        message = Text.assemble(("error: ", "bold red"), str(error))
+        Console(stderr=True).print(message, soft_wrap=True, highlight=False)
+        sys.exit(error.exit_code)
+
+
+def _study_command(name: str) -> None:
+    """Register the subcommand of one study without importing it."""
+
+    @app.command(
+        name,
+        help=f"Run the {name} study: the cells of a sweep that are not finished yet, then tables and verdicts.",
+        epilog=f"Example: ablate {name} --grid sweeps/res.yaml --seeds 0-4 --workers 2",
+        rich_help_panel="Studies",
+    )
+    def command(
+        grid: Grid,
+        seeds: Seeds = None,
+        scale: Scale = None,
+        set_: Set = None,
+        executor: Executor = None,
+        workers: Workers = None,
+        runs: Runs = Path("runs"),
+        tracking_uri: Tracking = STORE,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing.")] = False,
+    ) -> None:
+        from ablations import commands
+
+        launch = commands.given(executor=executor, workers=workers)
+        order = commands.Order(name, grid, seeds, scale, set_ or [], launch, runs, tracking_uri)
+        raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
+
+
+for _name in studies.names():
+    _study_command(_name)
+
+
+@app.command("list", epilog="Example: ablate list")
+def list_studies() -> None:
+    """List the studies: their questions, axes and claims."""
+    from ablations import commands
+
+    commands.list_studies()
+
+
+@app.command(epilog="Example: ablate plan encoder-resolution --grid sweeps/res.yaml --json")
+def plan(
+    study: StudyName,
+    grid: Grid,
+    seeds: Seeds = None,
+    scale: Scale = None,
+    set_: Set = None,
+    executor: Executor = None,
+    workers: Workers = None,
+    runs: Runs = Path("runs"),
+    tracking_uri: Tracking = STORE,
+    as_json: Json = False,
+) -> None:
+    """Print what a sweep comes to: cells, reused, shared stages, estimated time. Starts nothing."""
+    from ablations import commands
+
+    launch = commands.given(executor=executor, workers=workers)
+    order = commands.Order(study, grid, seeds, scale, set_ or [], launch, runs, tracking_uri)
+    raise typer.Exit(commands.plan(order, as_json))
+
+
+@app.command(epilog="Example: ablate status --runs runs")
+def status(runs: Runs = Path("runs")) -> None:
+    """Show what runs now, what is done and what failed."""
+    from ablations import commands
+
+    raise typer.Exit(commands.status(runs))
+
+
+@app.command(epilog="Example: ablate report encoder-resolution --out reports/out")
+def report(
+    study: Annotated[list[str] | None, StudyName.__metadata__[0]] = None,
+    out: Annotated[Path, typer.Option(help="Folder for tables, figures and the page.")] = Path("reports/out"),
+    tracking_uri: Tracking = STORE,
+    as_json: Json = False,
+) -> None:
+    """Rebuild tables, figures and the page from the MLflow runs; without a study: of all."""
+    from ablations import commands
+
+    commands.report(study or studies.names(), out, tracking_uri, as_json)
+
+
+@app.command(epilog="Example: ablate ui --port 5000")
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
+    tracking_uri: Tracking = STORE,
+) -> None:
+    """Open the MLflow UI on the same store."""
+    from ablations import commands
+
+    raise typer.Exit(commands.ui(port, tracking_uri))
+
+
+@app.command(epilog="Example: ablate logs 7b6df3bff2e3e382 --lines 50")
+def logs(
+    cell: Annotated[str, typer.Argument(help="Id of a cell or stage, or how it begins.")],
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many, from the end.")] = 50,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Print the last log lines of a cell or stage."""
+    from ablations import commands
+
+    commands.logs(cell, lines, runs)
+
+
+@app.command(epilog="Example: ablate doctor --tracking-uri http://localhost:5000")
+def doctor(runs: Runs = Path("runs"), tracking_uri: Tracking = STORE) -> None:
+    """Check this machine: packages, accelerator, runs folder, tracking store, Slurm."""
+    from rich.console import Console
+
+    from ablations import doctor
+
+    raise typer.Exit(doctor.run(runs, tracking_uri, Console()))
+
+
+if __name__ == "__main__":
+    main()

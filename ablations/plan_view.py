@@ -1,0 +1,68 @@
+"""A plan on the terminal: cells, what is reused, shared stages, estimated time."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from ablations.plan import Plan
+
+_MOST_ROWS = 40
+
+
+def show(plan: Plan, workers: int, console: Console) -> None:
+    """Print the plan; readable at 80 columns and in a pipe."""
+    console.print(_cells(plan))
+    if plan.shared:
+        console.print(_stages(plan))
+    for line in _summary(plan, workers):
+        console.print(line, highlight=False)
+
+
+def clock(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _cells(plan: Plan) -> Table:
+    table = Table("cell", "id", "state", "time", title="Cells", title_justify="left")
+    seconds = {task.id: task.seconds for task in plan.tasks}
+    for cell in plan.cells[:_MOST_ROWS]:
+        state = "[green]reused" if cell.id in plan.reused else "to run"
+        table.add_row(cell.name, cell.id, state, clock(seconds[cell.id]) if cell.id in seconds else "")
+    if len(plan.cells) > _MOST_ROWS:
+        table.add_row(f"... and {len(plan.cells) - _MOST_ROWS} more", "", "", "")
+    return table
+
+
+def _stages(plan: Plan) -> Table:
+    table = Table("stage", "id", "shared by", "state", "time", "saves", title="Stages", title_justify="left")
+    for item in plan.shared[:_MOST_ROWS]:
+        needed = "to run" if item.uses else "not needed"
+        state = "[green]ready" if item.ready else needed
+        cells = f"{item.cells} cell{'s' * (item.cells != 1)}"
+        time = "" if item.ready else clock(item.seconds)
+        table.add_row(item.stage.name, item.stage.id, cells, state, time, clock(item.saved) if item.saved else "")
+    if len(plan.shared) > _MOST_ROWS:
+        table.add_row(f"... and {len(plan.shared) - _MOST_ROWS} more", "", "", "", "", "")
+    return table
+
+
+def _summary(plan: Plan, workers: int) -> list[str]:
+    todo = sum(task.kind == "cell" for task in plan.tasks)
+    stages = sum(task.kind == "stage" for task in plan.tasks)
+    lines = [
+        f"{len(plan.cells)} cells: {len(plan.reused)} reused, {todo} to run; {stages} stages to run first",
+    ]
+    if plan.saved():
+        lines.append(f"sharing stages saves {clock(plan.saved())} of work")
+    if plan.tasks:
+        source = f"from {plan.measured} finished cells" if plan.measured else "a guess: no cell has finished yet"
+        team = f"{workers} worker{'s' * (workers != 1)}"
+        lines.append(f"estimated {clock(plan.wall(workers))} with {team} ({clock(plan.seconds)} of work; {source})")
+    else:
+        lines.append("nothing to do")
+    return lines

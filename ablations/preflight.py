@@ -1,0 +1,98 @@
+"""What has to hold before anything is launched. The checks leave nothing behind, whether they pass or fail."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import tempfile
+import urllib.error
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ablations.errors import UserError
+
+TIMEOUT = 5.0
+"""Seconds a tracking server has to answer."""
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+def check(runs: Path, tracking_uri: str) -> None:
+    """Raise UserError unless the runs folder can be written and the tracking store answers."""
+    check_writable(runs, "the runs folder")
+    check_tracking(tracking_uri)
+
+
+def check_writable(folder: Path, what: str) -> None:
+    """Raise UserError unless files can be made in `folder`, or in the nearest folder above it that exists."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        above = "" if nearest == folder else f" (nearest existing: {nearest})"
+        reason = f"{folder}{above}: {error.strerror}"
+        raise UserError(f"{what} cannot be written: {reason}.\n  choose another with --runs DIR") from None
+
+
+def check_tracking(uri: str) -> None:
+    """Raise UserError, within some five seconds, unless MLflow's store at `uri` can be used."""
+    scheme = urlsplit(uri).scheme.partition("+")[0]
+    if scheme == "sqlite":
+        _check_sqlite(uri)
+    elif scheme in ("http", "https"):
+        _check_server(uri)
+    elif scheme in _PORTS:
+        _check_port(uri, _PORTS[scheme])
+    else:
+        raise UserError(
+            f"tracking URI '{uri}': MLflow keeps no runs there.\n"
+            "  allowed  sqlite:///FILE, http(s)://HOST:PORT, postgresql://..., mysql://..., mssql://..."
+        )
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file behind a `sqlite:///` URI; None for any other."""
+    return Path(uri.partition(":///")[2]) if uri.startswith("sqlite") else None
+
+
+def _check_sqlite(uri: str) -> None:
+    file = sqlite_file(uri)
+    if file is None or not file.name or file.is_dir():
+        raise UserError(f"tracking URI '{uri}' names no file; write sqlite:///mlflow.db")
+    if not file.exists():
+        return check_writable(file.parent, f"the folder of the tracking store {uri}")
+    if not os.access(file, os.W_OK):
+        raise UserError(f"tracking store {uri}: the file cannot be written")
+    try:
+        address = f"{file.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT)) as store:
+            store.execute("select count(*) from sqlite_master")
+    except sqlite3.Error as error:
+        raise UserError(f"tracking store {uri}: {error}") from None
+
+
+def _check_server(uri: str) -> None:
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=TIMEOUT).close()
+    except urllib.error.HTTPError as error:
+        if error.code != 401:
+            raise _unreachable(uri, f"answers {error.code} {error.reason}") from None
+    except (OSError, ValueError) as error:
+        raise _unreachable(uri, str(getattr(error, "reason", error))) from None
+
+
+def _check_port(uri: str, port: int) -> None:
+    parts = urlsplit(uri)
+    try:
+        socket.create_connection((parts.hostname or "localhost", parts.port or port), TIMEOUT).close()
+    except OSError as error:
+        raise _unreachable(uri, str(error)) from None
+
+
+def _unreachable(uri: str, reason: str) -> UserError:
+    return UserError(
+        f"the tracking server {uri} cannot be reached: {reason}.\n"
+        "  start it, or give another with --tracking-uri (a local store: sqlite:///mlflow.db)"
+    )
