@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,13 +32,10 @@ Executor = Annotated[
 Workers = Annotated[int | None, typer.Option(help="Cells at once; default: one for each core.")]
 Runs = Annotated[Path, typer.Option(help="Folder of checkpoints and logs.", envvar="ABLATE_RUNS")]
 Tracking = Annotated[str, typer.Option(help="MLflow store or server.", envvar="MLFLOW_TRACKING_URI")]
-StudyName = Annotated[
-    str,
-    typer.Argument(
-        help="Name of a study; see `ablate list`.",
-        autocompletion=lambda incomplete: [name for name in studies.names() if name.startswith(incomplete)],
-    ),
-]
+_STUDY = typer.Argument(
+    help="Name of a study; see `ablate list`.",
+    autocompletion=lambda incomplete: [name for name in studies.names() if name.startswith(incomplete)],
+)
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for machines.")]
 
 
@@ -108,7 +104,7 @@ def _study_command(name: str) -> None:
 
     @app.command(
         name,
-        help=f"Run the {name} study: the cells of a sweep that are not finished yet, then tables and verdicts.",
+        help=f"Run the {name} study: what is left of a sweep, then its table and verdicts.",
         epilog=f"Example: ablate {name} --grid sweeps/res.yaml --seeds 0-4 --workers 2",
         rich_help_panel="Studies",
     )
@@ -144,7 +140,7 @@ def list_studies() -> None:
 
 @app.command(epilog="Example: ablate plan encoder-resolution --grid sweeps/res.yaml --json")
 def plan(
-    study: StudyName,
+    study: Annotated[str, _STUDY],
     grid: Grid,
     seeds: Seeds = None,
     scale: Scale = None,
@@ -173,7 +169,7 @@ def status(runs: Runs = Path("runs")) -> None:
 
 @app.command(epilog="Example: ablate report encoder-resolution --out reports/out")
 def report(
-    study: Annotated[list[str] | None, StudyName.__metadata__[0]] = None,
+    study: Annotated[list[str] | None, _STUDY] = None,
     out: Annotated[Path, typer.Option(help="Folder for tables, figures and the page.")] = Path("reports/out"),
     tracking_uri: Tracking = STORE,
     as_json: Json = False,

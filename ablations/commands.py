@@ -71,8 +71,100 @@ def plan(order: Order, as_json: bool) -> int:
 
 def list_studies() -> None:
     """Print every study with its question, axes and claims."""
-    table = Table("study", "question", "axes", "claims", show_lines=True)
+    console = Console(highlight=False)
     for study in map(studies.get, studies.names()):
-        axes = "\n".join(axis.field for axis in study.axes)
-        table.add_row(study.name, study.question, axes, "\n".join(claim.name for claim in study.claims))
-    Console().print(table)
+        console.print(f"[bold]{study.name}[/]  {study.question}")
+        rows = Table.grid(padding=(0, 2))
+        rows.add_row("  axes", ", ".join(f"{axis.field} ({axis.unit or axis.label})" for axis in study.axes))
+        for place, claim in enumerate(study.claims):
+            rows.add_row("" if place else "  claims", claim.text)
+        console.print(rows)
+
+
+def status(runs: Path) -> int:
+    """Show what runs, what is done and what failed."""
+    from ablations import status as view
+
+    return view.show(runs, Console())
+
+
+def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) -> None:
+    """Rebuild the reports of some studies from MLflow alone."""
+    found = [studies.get(name) for name in names]
+    preflight.check_tracking(tracking_uri)
+    _need_runs(tracking_uri)
+    from reports import build
+
+    if as_json:
+        print(json.dumps(build.as_json(found, tracking_uri), indent=2))
+    else:
+        preflight.check_writable(out, "the report's folder", option="--out")
+        build.build(found, out, tracking_uri)
+
+
+def ui(port: int, tracking_uri: str) -> int:
+    """Serve the MLflow UI on the store until Ctrl-C."""
+    preflight.check_tracking(tracking_uri)
+    os.environ["MLFLOW_TRACKING_URI"] = tracking_uri
+    from ablations.ui import serve
+
+    return serve(port) or 0
+
+
+def logs(start: str, lines: int, runs: Path) -> None:
+    """Print the end of the newest log of the one cell or stage whose id begins with `start`."""
+    folders = [*runs.glob(f"{start}*"), *runs.glob(f"stages/{start}*")]
+    found = [folder for folder in folders if any(folder.glob("*.log"))]
+    if len(found) != 1:
+        names = ", ".join(folder.name for folder in found) or "none"
+        raise UserError(
+            f"'{start}' must begin the id of one cell or stage with a log in {runs}; found: {names}"
+        )
+    newest = max(found[0].glob("*.log"), key=lambda log: log.stat().st_mtime)
+    with newest.open(errors="replace") as text:
+        print("".join(deque(text, maxlen=lines)), end="")
+
+
+def _prepare(order: Order) -> tuple[Study, Sweep, Plan]:
+    """Everything that can be wrong is found here, before anything starts or is written."""
+    study = studies.get(order.study)
+    system = study.system()
+    wanted = sweep.read(
+        order.grid,
+        study.name,
+        system.scales(),
+        scale=order.scale,
+        seeds=order.seeds,
+        set_=order.set,
+        launch=order.launch,
+    )
+    cells = grid.cells(study, system, wanted)
+    preflight.check(order.runs, order.tracking_uri)
+    os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
+    durations = _durations(order.tracking_uri, [cell.id for cell in cells])
+    return study, wanted, plans.make(cells, system, order.runs / "stages", durations, durations)
+
+
+def _durations(tracking_uri: str, ids: Sequence[str]) -> dict[str, float]:
+    """Cell id -> seconds for those with a finished run; asking must not make a store where there is none."""
+    file = preflight.sqlite_file(tracking_uri)
+    if file is not None and not file.exists():
+        return {}
+    from ablations import tracking
+
+    return tracking.durations(ids)
+
+
+def _need_runs(tracking_uri: str) -> None:
+    file = preflight.sqlite_file(tracking_uri)
+    if file is not None and not file.exists():
+        raise UserError(
+            f"there is no tracking store at {tracking_uri}, so nothing to report.\n"
+            "  run a study first, or name the store with --tracking-uri"
+        )
+
+
+def _workers(wanted: Sweep) -> int:
+    if wanted.launch.get("executor") == "inline":
+        return 1
+    return wanted.launch.get("workers") or len(os.sched_getaffinity(0))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, requires, version
 from pathlib import Path
+from platform import python_version
 from typing import Literal
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from rich.console import Console
 from rich.table import Table
 
@@ -51,11 +52,10 @@ def _checks(runs: Path, tracking_uri: str) -> Iterator[Check]:
 
 
 def _python() -> Check:
-    found = ".".join(map(str, sys.version_info[:3]))
-    wanted = distribution("ablate").metadata["Requires-Python"]
-    if sys.version_info < (3, 11):
-        return Check("python", "fail", found, f"install Python {wanted}")
-    return Check("python", "ok", found)
+    wanted = SpecifierSet(distribution("ablate").metadata["Requires-Python"])
+    if not wanted.contains(python_version(), prereleases=True):
+        return Check("python", "fail", python_version(), f"install Python {wanted}")
+    return Check("python", "ok", python_version())
 
 
 def _packages() -> Iterator[Check]:
@@ -79,13 +79,17 @@ def _accelerator() -> Check:
     try:
         import torch
     except ImportError as error:
-        return Check("accelerator", "fail", f"torch does not import: {error}", "reinstall torch and torchvision")
+        return Check(
+            "accelerator", "fail", f"torch does not import: {error}", "reinstall torch and torchvision"
+        )
     if torch.cuda.is_available():
-        return Check("accelerator", "ok", ", ".join(map(torch.cuda.get_device_name, range(torch.cuda.device_count()))))
+        return Check(
+            "accelerator", "ok", ", ".join(map(torch.cuda.get_device_name, range(torch.cuda.device_count())))
+        )
     return Check("accelerator", "ok", "none; cells run on the CPU, which the micro scale is made for")
 
 
-def _guarded(what: str, found: str, check: object) -> Check:
+def _guarded(what: str, found: str, check: Callable[[], None]) -> Check:
     try:
         check()
     except UserError as error:
@@ -95,7 +99,9 @@ def _guarded(what: str, found: str, check: object) -> Check:
 
 
 def _slurm() -> Check:
-    missing = [command for command in ("sbatch", "squeue", "sacct", "scancel") if shutil.which(command) is None]
+    missing = [
+        command for command in ("sbatch", "squeue", "sacct", "scancel") if shutil.which(command) is None
+    ]
     if len(missing) == 4:
         return Check("slurm", "ok", "not on this machine; --executor local and inline work")
     if missing:

@@ -45,7 +45,9 @@ def _stages(plan: Plan) -> Table:
         state = "[green]ready" if item.ready else needed
         cells = f"{item.cells} cell{'s' * (item.cells != 1)}"
         time = "" if item.ready else clock(item.seconds)
-        table.add_row(item.stage.name, item.stage.id, cells, state, time, clock(item.saved) if item.saved else "")
+        table.add_row(
+            item.stage.name, item.stage.id, cells, state, time, clock(item.saved) if item.saved else ""
+        )
     if len(plan.shared) > _MOST_ROWS:
         table.add_row(f"... and {len(plan.shared) - _MOST_ROWS} more", "", "", "", "", "")
     return table
@@ -58,11 +60,15 @@ def _summary(plan: Plan, workers: int) -> list[str]:
         f"{len(plan.cells)} cells: {len(plan.reused)} reused, {todo} to run; {stages} stages to run first",
     ]
     if plan.saved():
-        lines.append(f"sharing stages saves {clock(plan.saved())} of work")
+        lines.append(f"ready and shared stages save {clock(plan.saved())} of work")
     if plan.tasks:
-        source = f"from {plan.measured} finished cells" if plan.measured else "a guess: no cell has finished yet"
+        source = (
+            f"from {plan.measured} finished cells" if plan.measured else "a guess: no cell has finished yet"
+        )
         team = f"{workers} worker{'s' * (workers != 1)}"
-        lines.append(f"estimated {clock(plan.wall(workers))} with {team} ({clock(plan.seconds)} of work; {source})")
+        lines.append(
+            f"estimated {clock(plan.wall(workers))} with {team} ({clock(plan.seconds)} of work; {source})"
+        )
     else:
         lines.append("nothing to do")
     return lines

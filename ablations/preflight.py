@@ -1,4 +1,4 @@
-"""What has to hold before anything is launched. The checks leave nothing behind, whether they pass or fail."""
+"""What has to hold before anything is launched. The checks leave nothing behind, pass or fail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check(runs: Path, tracking_uri: str) -> None:
     check_tracking(tracking_uri)
 
 
-def check_writable(folder: Path, what: str) -> None:
+def check_writable(folder: Path, what: str, option: str = "--runs") -> None:
     """Raise UserError unless files can be made in `folder`, or in the nearest folder above it that exists."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
@@ -33,7 +33,7 @@ def check_writable(folder: Path, what: str) -> None:
     except OSError as error:
         above = "" if nearest == folder else f" (nearest existing: {nearest})"
         reason = f"{folder}{above}: {error.strerror}"
-        raise UserError(f"{what} cannot be written: {reason}.\n  choose another with --runs DIR") from None
+        raise UserError(f"{what} cannot be written: {reason}.\n  choose another with {option} DIR") from None
 
 
 def check_tracking(uri: str) -> None:
@@ -62,7 +62,7 @@ def _check_sqlite(uri: str) -> None:
     if file is None or not file.name or file.is_dir():
         raise UserError(f"tracking URI '{uri}' names no file; write sqlite:///mlflow.db")
     if not file.exists():
-        return check_writable(file.parent, f"the folder of the tracking store {uri}")
+        return check_writable(file.parent, "the tracking store's folder", option="--tracking-uri sqlite:///")
     if not os.access(file, os.W_OK):
         raise UserError(f"tracking store {uri}: the file cannot be written")
     try:
