@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ablations import grid, plan_view, preflight, studies, sweep
+from ablations import grid, plan_view, preflight, studies, sweep, tracking
 from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.plan import Plan
@@ -92,7 +92,11 @@ def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) ->
     """Rebuild the reports of some studies from MLflow alone."""
     found = [studies.get(name) for name in names]
     preflight.check_tracking(tracking_uri)
-    _need_runs(tracking_uri)
+    if not tracking.exists(tracking_uri):
+        raise UserError(
+            f"there is no tracking store at {tracking_uri}, so there is nothing to report.\n"
+            "  run a study first, or name the store with --tracking-uri"
+        )
     from reports import build
 
     if as_json:
@@ -141,27 +145,8 @@ def _prepare(order: Order) -> tuple[Study, Sweep, Plan]:
     cells = grid.cells(study, system, wanted)
     preflight.check(order.runs, order.tracking_uri)
     os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
-    durations = _durations(order.tracking_uri, [cell.id for cell in cells])
+    durations = tracking.durations(order.tracking_uri, [cell.id for cell in cells])
     return study, wanted, plans.make(cells, system, order.runs / "stages", durations, durations)
-
-
-def _durations(tracking_uri: str, ids: Sequence[str]) -> dict[str, float]:
-    """Cell id -> seconds for those with a finished run; asking must not make a store where there is none."""
-    file = preflight.sqlite_file(tracking_uri)
-    if file is not None and not file.exists():
-        return {}
-    from ablations import tracking
-
-    return tracking.durations(ids)
-
-
-def _need_runs(tracking_uri: str) -> None:
-    file = preflight.sqlite_file(tracking_uri)
-    if file is not None and not file.exists():
-        raise UserError(
-            f"there is no tracking store at {tracking_uri}, so nothing to report.\n"
-            "  run a study first, or name the store with --tracking-uri"
-        )
 
 
 def _workers(wanted: Sweep) -> int:

@@ -17,7 +17,7 @@ class Task:
     """A stage or a cell to be worked on once every task in `needs` has succeeded.
 
     `seconds` is what one worker is expected to take. The payload of a stage is the Stage as plain data, that
-    of a cell is `cell` (the Cell as plain data) and `stages` (name -> id of every stage it needs, ready or not).
+    of a cell is `cell` (the Cell as plain data) and `stages` (name -> id of every stage it needs).
     """
 
     kind: Literal["stage", "cell"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ablations.errors import UserError
+from ablations.tracking import sqlite_file
 
 TIMEOUT = 5.0
 """Seconds a tracking server has to answer."""
@@ -50,11 +51,6 @@ def check_tracking(uri: str) -> None:
             f"tracking URI '{uri}': MLflow keeps no runs there.\n"
             "  allowed  sqlite:///FILE, http(s)://HOST:PORT, postgresql://..., mysql://..., mssql://..."
         )
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """The file behind a `sqlite:///` URI; None for any other."""
-    return Path(uri.partition(":///")[2]) if uri.startswith("sqlite") else None
 
 
 def _check_sqlite(uri: str) -> None:
