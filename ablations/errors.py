@@ -45,7 +45,7 @@ class SweepError(UserError):
     """A FieldError (or a syntax error) with its place in a sweep file."""
 
     def __init__(self, path: str, line: int | None, message: str) -> None:
-        self.path, self.line = path, line
+        self.path, self.line, self.message = path, line, message
         place = path if line is None else f"{path}:{line}"
         super().__init__(f"{place}: {message}")
 

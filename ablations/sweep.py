@@ -26,6 +26,7 @@ from ablations.launch_settings import check as check_launch
 from ablations.yaml_lines import Lines, Where, load, parse
 
 _BLOCKS = ("seeds", "axes", "zip", "set", "include", "exclude", "launch")
+_VALUES = ("axes", "zip", "set", "include")
 _KEYS = ("study", "suite", "scale", "scales", *_BLOCKS)
 
 
@@ -59,14 +60,14 @@ class Sweep:
         fields = [*self.axes, *(name for group in (*self.zip, *self.include) for name in group)]
         return list(dict.fromkeys(fields))
 
-    def place(self, name: str, value: Any = None) -> tuple[str, int | None]:
+    def place(self, name: str, value: Any = None, blocks: Sequence[str] = _VALUES) -> tuple[str, int | None]:
         """Where the field `name` was given (this) `value`: a file and its line, or a command-line option."""
-        if name in self.typed:
+        if name in self.typed and "set" in blocks:
             return f"--set {name}={self.typed[name]}", None
-        places = [place for place in self.lines.lines if self._gives(place, name)]
+        places = [place for place in self.lines.lines if name in self._inside(place, blocks)]
 
         def fit(place: Where) -> tuple[bool, bool, int]:
-            return self.lines.value(*place) == value, place[0] == "scales", len(place)
+            return self.lines.value(*place) == value, place[0] == "scales", -len(place)
 
         return self.lines.file, self.lines.at(*max(places, key=fit, default=()))
 
@@ -74,9 +75,9 @@ class Sweep:
         """A SweepError at that place."""
         return SweepError(*self.place(name, value), message)
 
-    def _gives(self, place: Where, name: str) -> bool:
+    def _inside(self, place: Where, blocks: Sequence[str]) -> Where:
         here = place[2:] if place[:2] == ("scales", self.scale) else place
-        return here[0] in ("axes", "zip", "set", "include") and name in here[1:]
+        return here[1:] if here[:1] and here[0] in blocks else ()
 
 
 def read(
@@ -223,28 +224,36 @@ def _launch(lines: Lines, values: Mapping[str, Any], typed: Mapping[str, Any]) -
 
 
 def _override(text: str) -> tuple[str, Any]:
+    place = f"--set {text}"
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         message = "not of the form field=value, for instance --set training.steps=400"
-        raise SweepError(f"--set {text}", None, message)
-    return name.strip(), parse(value, f"--set {text}").data
+        raise SweepError(place, None, message)
+    try:
+        return name.strip(), parse(value, place).data
+    except SweepError as error:
+        raise SweepError(place, None, error.message) from None
 
 
 def _check_overlap(sweep: Sweep) -> None:
     """No field may be set twice, nor a field and a part of it; the seed is not a field like others."""
-    fixed = [*sweep.axes, *(name for group in sweep.zip for name in group), *sweep.set]
-    _check_distinct(sweep, fixed)
+    fixed = [(name, "set", value) for name, value in sweep.set.items()]
+    varied = [(name, "axes", values) for name, values in sweep.axes.items()]
+    varied += [(name, "zip", values) for group in sweep.zip for name, values in group.items()]
+    _check_distinct(sweep, [*varied, *fixed])
     for extra in sweep.include:
-        _check_distinct(sweep, [*(name for name in sweep.set if name not in extra), *extra])
+        kept = [given for given in fixed if given[0] not in extra]
+        _check_distinct(sweep, [*kept, *((name, "include", value) for name, value in extra.items())])
 
 
-def _check_distinct(sweep: Sweep, names: Sequence[str]) -> None:
-    for place, name in enumerate(names):
+def _check_distinct(sweep: Sweep, given: Sequence[tuple[str, str, Any]]) -> None:
+    for index, (name, block, value) in enumerate(given):
+        place, line = sweep.place(name, value, [block])
         if name == "seed":
-            raise sweep.error("seed: seeds are written as `seeds: 0-2`, not as a field", name)
-        for other in names[:place]:
+            raise SweepError(place, line, "seed: seeds are written as `seeds: 0-2`, not as a field")
+        for other, earlier, values in given[:index]:
             if f"{name}.".startswith(f"{other}.") or other.startswith(f"{name}."):
-                first, line = sweep.place(other)
-                where = f"by {first}" if line is None else f"on line {line}"
+                file, first = sweep.place(other, values, [earlier])
+                where = f"by {file}" if first is None else f"on line {first}"
                 message = f"{name}: a field has one place, but '{other}' is already set {where}"
-                raise sweep.error(message, name)
+                raise SweepError(place, line, message)

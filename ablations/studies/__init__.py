@@ -19,10 +19,15 @@ def names() -> list[str]:
     return sorted({*STUDIES, *(point.name for point in entry_points(group="ablate.studies"))})
 
 
-def get(name: str) -> Study:
-    """The study called `name`; an unknown name is a UserError that lists the known ones."""
+def target(name: str) -> str:
+    """Where a study is declared (`module:attribute`); an unknown name is a UserError that lists the known ones."""
     targets = {point.name: point.value for point in entry_points(group="ablate.studies")} | STUDIES
     if name not in targets:
         raise UserError(f"unknown study '{name}'; known: {', '.join(names())}.{closest(name, names())}")
-    module, _, attribute = targets[name].partition(":")
+    return targets[name]
+
+
+def get(name: str) -> Study:
+    """The study called `name`."""
+    module, _, attribute = target(name).partition(":")
     return getattr(import_module(module), attribute)

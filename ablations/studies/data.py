@@ -1,0 +1,65 @@
+"""`ablate data`: export the micro world to field formats, look into any source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    runs: Annotated[Path, typer.Option(help="Where worlds are kept.", envvar="ABLATE_RUNS")] = Path("runs"),
+    rows: Annotated[Optional[int], typer.Option(min=1, help="Documents of each source; all by default.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(min=0, help="The world's seed.")] = 0,
+) -> None:
+    """Write the world as WebDataset shards, OBELICS-style Parquet and JSONL, with a sweep snippet that trains on them.
+
+    Example: ablate data export exported && ablate encoder-resolution --grid exported/res.yaml
+    """
+    from ablations.commands import check_writable
+
+    check_writable(out)
+    check_writable(runs)
+    from mm1.config import World
+    from mm1.data.export import export_world
+    from mm1.data.world.build import ensure
+
+    for path in export_world(ensure(World(seed=seed), runs / "worlds"), out, rows):
+        print(path)
+
+
+@app.command()
+def inspect(
+    path: Annotated[str, typer.Argument(help="A folder or file pattern, or captions / interleaved / text.")],
+    format: Annotated[str, typer.Option(help="arrow, webdataset, parquet-captions, obelics, mmc4 or jsonl.")] = "arrow",
+    runs: Annotated[Path, typer.Option(help="Where worlds are kept.", envvar="ABLATE_RUNS")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="Where the contact sheet goes.")] = Path("inspect.png"),
+) -> None:
+    """Show a source: how many documents and images, how long, a contact sheet, one document in full.
+
+    Example: ablate data inspect 'exported/captions/*.tar' --format webdataset
+    """
+    from pydantic import ValidationError
+
+    from ablations.commands import check_writable
+    from ablations.errors import UserError
+
+    check_writable(out.parent)
+    from mm1.config import Source, World
+    from mm1.data.inspect import inspect_source
+    from mm1.data.sources import open_source, world_sources
+    from mm1.data.world.build import ensure
+
+    try:
+        if path in ("captions", "interleaved", "text"):
+            source = world_sources(ensure(World(), runs / "worlds"))[path]
+        else:
+            source = open_source(Source(format=format, path=path))
+    except (ValueError, ValidationError) as error:
+        raise UserError(f"{path}: {error}") from None
+    print(inspect_source(source, out))
