@@ -23,6 +23,7 @@ from typing import Any
 from ablations import seeds as seed_text
 from ablations.errors import FieldError, SweepError, closest
 from ablations.launch_settings import check as check_launch
+from ablations.overlap import check_overlap
 from ablations.yaml_lines import Lines, Where, load, parse
 
 _BLOCKS = ("seeds", "axes", "zip", "set", "include", "exclude", "launch")
@@ -118,7 +119,7 @@ def read(
         launch=_launch(lines, data["launch"], launch or {}),
         typed=typed,
     )
-    _check_overlap(sweep)
+    check_overlap(sweep)
     return sweep
 
 
@@ -233,27 +234,3 @@ def _override(text: str) -> tuple[str, Any]:
         return name.strip(), parse(value, place).data
     except SweepError as error:
         raise SweepError(place, None, error.message) from None
-
-
-def _check_overlap(sweep: Sweep) -> None:
-    """No field may be set twice, nor a field and a part of it; the seed is not a field like others."""
-    fixed = [(name, "set", value) for name, value in sweep.set.items()]
-    varied = [(name, "axes", values) for name, values in sweep.axes.items()]
-    varied += [(name, "zip", values) for group in sweep.zip for name, values in group.items()]
-    _check_distinct(sweep, [*varied, *fixed])
-    for extra in sweep.include:
-        kept = [given for given in fixed if given[0] not in extra]
-        _check_distinct(sweep, [*kept, *((name, "include", value) for name, value in extra.items())])
-
-
-def _check_distinct(sweep: Sweep, given: Sequence[tuple[str, str, Any]]) -> None:
-    for index, (name, block, value) in enumerate(given):
-        place, line = sweep.place(name, value, [block])
-        if name == "seed":
-            raise SweepError(place, line, "seed: seeds are written as `seeds: 0-2`, not as a field")
-        for other, earlier, values in given[:index]:
-            if f"{name}.".startswith(f"{other}.") or other.startswith(f"{name}."):
-                file, first = sweep.place(other, values, [earlier])
-                where = f"by {file}" if first is None else f"on line {first}"
-                message = f"{name}: a field has one place, but '{other}' is already set {where}"
-                raise SweepError(place, line, message)
