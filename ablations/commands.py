@@ -60,12 +60,14 @@ def run(order: Order) -> int:
 def plan(order: Order, as_json: bool) -> int:
     """Print the plan of a sweep; start nothing."""
     _, wanted, todo = _prepare(order)
-    workers = _workers(wanted)
+    from ablations.launch import workers
+
+    team = workers(wanted.launch)
     if as_json:
-        facts = todo.as_json() | {"workers": workers, "wall": todo.wall(workers)}
+        facts = todo.as_json() | {"workers": team, "wall": todo.wall(team)}
         print(json.dumps(facts, indent=2))
     else:
-        plan_view.show(todo, workers, Console())
+        plan_view.show(todo, team, Console())
     return 0
 
 
@@ -147,9 +149,3 @@ def _prepare(order: Order) -> tuple[Study, Sweep, Plan]:
     os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
     durations = tracking.durations(order.tracking_uri, [cell.id for cell in cells])
     return study, wanted, plans.make(cells, system, order.runs / "stages", durations, durations)
-
-
-def _workers(wanted: Sweep) -> int:
-    if wanted.launch.get("executor") == "inline":
-        return 1
-    return wanted.launch.get("workers") or len(os.sched_getaffinity(0))

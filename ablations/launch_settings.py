@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ablations.errors import FieldError, closest
@@ -39,11 +38,6 @@ def check(name: str, value: Any) -> None:
     if SETTINGS[name] is not str and not _positive(value, SETTINGS[name]):
         kind = "whole number from 1" if SETTINGS[name] is int else "number above 0"
         raise FieldError(name, f"must be a {kind}", value=value)
-
-
-def cores() -> int:
-    """Cores that this process may use: how many workers there are unless a sweep says otherwise."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _positive(value: Any, kind: type | tuple[type, ...]) -> bool:

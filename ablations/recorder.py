@@ -7,9 +7,12 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from ablations.files import write_json
+from ablations.tracking import is_passing
 
+Result = TypeVar("Result")
 Point = tuple[str, float, int, int]
 _PROGRESS_EVERY, _FLUSH_EVERY, _FLUSH_POINTS = 0.5, 5.0, 500
 _PATIENCE, _LONGEST_PAUSE = 600.0, 30.0
@@ -59,14 +62,14 @@ class Recorder:
         """Deliver everything, also what waits on disk; the store may take up to ten minutes to come back."""
         self.deliver(self._send_all)
 
-    def deliver(self, call: Callable[[], None]) -> None:
+    def deliver(self, call: Callable[[], Result]) -> Result:
         """Call until the store takes it, with growing pauses; after ten minutes its error is the cell's error."""
         begun, pause = time.monotonic(), 0.5
         while True:
             try:
                 return call()
             except Exception as error:
-                if time.monotonic() - begun > _PATIENCE:
+                if time.monotonic() - begun > _PATIENCE or not is_passing(error):
                     raise
                 print(f"tracking store: {error}; trying again in {pause:.0f} s")
                 time.sleep(pause)

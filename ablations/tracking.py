@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _PACKAGES = ("ablate", "torch", "lightning", "timm", "transformers", "datasets", "mlflow")
-_IDS_AT_ONCE = 50
+_ASK_ONE_BY_ONE = 40
 _PARAM_LENGTH = 6000
 _FINISHED = "FINISHED"
+_LASTING = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
+_LASTING |= {"PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_STATE"}
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,11 @@ def client(uri: str) -> MlflowClient:
     import logging
 
     os.environ.setdefault("MLFLOW_DISABLE_AUTOLOGGING_TELEMETRY", "true")
-    logging.getLogger("alembic").setLevel(logging.ERROR)
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
     from mlflow import MlflowClient
 
+    for name in ("alembic", "mlflow"):  # mlflow sets its own levels when it is imported
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.ERROR)
     with _lock(sqlite_file(uri)):
         found = MlflowClient(tracking_uri=uri)
         found.search_experiments(max_results=1)
@@ -163,6 +166,11 @@ def begin_cell(uri: str, suite: str, study: Study, sweep_id: str, parent: str, c
     for start in range(0, len(params), 100):
         store.log_batch(run_id, params=params[start : start + 100])
     return run_id
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether a store that is away or busy explains the error, so that trying again later makes sense."""
+    return getattr(error, "error_code", None) not in _LASTING
 
 
 def log_steps(uri: str, run_id: str, points: Sequence[tuple[str, float, int, int]]) -> None:
@@ -266,16 +274,22 @@ def _download(uri: str, run_id: str, name: str) -> str:
 
 
 def _search(uri: str, ids: Sequence[str]) -> list[Any]:
-    """Runs of cells, newest first, over all experiments."""
+    """Runs of cells, newest first, over all experiments; the store knows no `in` for tags."""
     if not ids or not exists(uri):
         return []
     store = client(uri)
     experiments = [e.experiment_id for e in store.search_experiments()]
-    found: list[Any] = []
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        some = ", ".join(f"'{key}'" for key in ids[start : start + _IDS_AT_ONCE])
-        found += store.search_runs(experiments, f"tags.cell_id IN ({some})", max_results=1000) if experiments else []
-    return found
+    if not experiments:
+        return []
+    if len(ids) <= _ASK_ONE_BY_ONE:
+        return [run for key in ids for run in store.search_runs(experiments, f"tags.cell_id = '{key}'")]
+    wanted, found, token = set(ids), [], None
+    while True:
+        page = store.search_runs(experiments, "tags.`ablate.kind` = 'cell'", max_results=1000, page_token=token)
+        found += [run for run in page if run.data.tags["cell_id"] in wanted]
+        token = page.token
+        if not token:
+            return found
 
 
 def _cell_run(run: Any) -> CellRun:

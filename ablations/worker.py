@@ -113,11 +113,13 @@ def _cell(
 ) -> None:
     cell, stages = Cell(**task["payload"]["cell"]), task["payload"]["stages"]
     write_json(folder / "config.json", cell.config)
-    uri = plan["tracking_uri"]
-    run_id = tracking.begin_cell(uri, plan["suite"], study, plan["sweep"], plan["parent"], cell, stages)
+    uri, run_id = plan["tracking_uri"], None
     recorder = Recorder(folder, lambda points: tracking.log_steps(uri, run_id, points))
     folders = {name: runs / "stages" / stage for name, stage in stages.items()}
     try:
+        run_id = recorder.deliver(
+            lambda: tracking.begin_cell(uri, plan["suite"], study, plan["sweep"], plan["parent"], cell, stages)
+        )
         outcome = study.system().run_cell(cell.config, Context(folder, folders, recorder.report, stop.exists))
         recorder.flush()
         recorder.deliver(lambda: tracking.finish_cell(uri, run_id, outcome))
@@ -128,7 +130,8 @@ def _cell(
     except Exception as error:
         print(traceback.format_exc())
         log = "\n".join((folder / "cell.log").read_text().splitlines()[-_LOG_LINES:])
-        tracking.fail_cell(uri, run_id, _reason(error), log)
+        with contextlib.suppress(Exception):  # the store may be what failed; the folder says it in any case
+            tracking.fail_cell(uri, run_id, _reason(error), log)
         write_json(folder / "failed.json", {"reason": _reason(error), "launch": plan["launch_id"]})
     else:
         write_json(folder / "finished.json", {"run_id": run_id, "seconds": recorder.elapsed()})
