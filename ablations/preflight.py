@@ -27,14 +27,17 @@ def check(runs: Path, tracking_uri: str) -> None:
 
 
 def check_writable(folder: Path, what: str, option: str = "--runs") -> None:
-    """Raise UserError unless files can be made in `folder`, or in the nearest folder above it that exists."""
+    """Raise UserError unless files can be made in `folder`, or in the nearest folder above it that exists.
+
+    `what` and `option` say which folder it is and how another is chosen.
+    """
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
         tempfile.TemporaryFile(dir=nearest).close()
     except OSError as error:
         above = "" if nearest == folder else f" (nearest existing: {nearest})"
         reason = f"{folder}{above}: {error.strerror}"
-        raise UserError(f"{what} cannot be written: {reason}.\n  choose another with {option} DIR") from None
+        raise UserError(f"{what} cannot be written: {reason}.\n  choose another: {option} DIR") from None
 
 
 def check_tracking(uri: str) -> None:

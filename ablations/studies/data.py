@@ -21,10 +21,10 @@ def export(
 
     Example: ablate data export exported && ablate encoder-resolution --grid exported/res.yaml
     """
-    from ablations.commands import check_writable
+    from ablations.preflight import check_writable
 
-    check_writable(out)
-    check_writable(runs)
+    check_writable(out, "the output folder", "OUT")
+    check_writable(runs, "the runs folder")
     from mm1.config import World
     from mm1.data.export import export_world
     from mm1.data.world.build import ensure
@@ -46,10 +46,10 @@ def inspect(
     """
     from pydantic import ValidationError
 
-    from ablations.commands import check_writable
     from ablations.errors import UserError
+    from ablations.preflight import check_writable
 
-    check_writable(out.parent)
+    check_writable(out.parent, "the folder of the contact sheet", "--out")
     from mm1.config import Source, World
     from mm1.data.inspect import inspect_source
     from mm1.data.sources import open_source, world_sources

@@ -31,7 +31,7 @@ CONFIGS = st.dictionaries(
         (
             {"rate": 1e-3, "mix": {"captions": 0.45}, "shots": [0, 4, 8], "note": "é", "none": None},
             1,
-            "8f83fdb1c03e8be7",
+            "9a5b1e85c92d1710",
         ),
     ],
 )

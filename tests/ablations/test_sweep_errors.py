@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ablations import grid, studies, sweep
 from ablations.errors import SweepError
 
 GOOD = "axes:\n  model.width: [8, 16]\n"
@@ -130,3 +133,30 @@ def test_only_the_chosen_scale_is_resolved_and_its_lines_are_named(toy_cells: ob
     with pytest.raises(SweepError) as caught:
         toy_cells(text, scale="paper")
     assert caught.value.line == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "parts"),
+    [
+        ("axes:\n  encoder.resolution: [16, 25]\n", 2, ["encoder.resolution", "25", "patch size 8"]),
+        ("axes:\n  encoder.resolution: [16]\nset:\n  encoder.patch: 7\n", 4, ["16", "patch size 7"]),
+        ("axes:\n  connector.tokens:\n    - 4\n    - 7\n", 4, ["connector.tokens", "7", "4 or 9"]),
+        ("axes:\n  connector.type: [c-abstracter]\n", 2, ["c-abstracter", "average-pool", "'c-abstractor'"]),
+        ("axes:\n  encoder.resolutoin: [16]\n", 2, ["encoder.resolutoin", "'encoder.resolution'"]),
+        ("axes:\n  training.learning_rate: [0]\n", 2, ["training.learning_rate", "greater than 0"]),
+        ("axes:\n  training.precision: [fp16]\n", 2, ["training.precision", "'fp16'", "bf16-mixed"]),
+        ("axes:\n  data.mix: [mm2]\n", 2, ["data.mix", "mm2", "'mm1'"]),
+    ],
+)
+def test_what_the_model_refuses_is_found_in_the_file(
+    text: str, line: int, parts: list[str], tmp_path: Path
+) -> None:
+    study = studies.get("encoder-resolution")
+    system = study.system()
+    file = tmp_path / "sweep.yaml"
+    file.write_text(text)
+    with pytest.raises(SweepError) as caught:
+        grid.cells(study, system, sweep.read(file, study.name, system.scales()))
+    assert caught.value.line == line, str(caught.value)
+    for part in parts:
+        assert part in str(caught.value)
