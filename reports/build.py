@@ -1,0 +1,139 @@
+"""MLflow runs -> tables, figures, one page, and the same as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations import tracking
+from ablations.errors import UserError
+from reports import tables
+from reports.figures import draw
+from reports.formats import FORMATS
+from reports.frame import Results, curves, read
+from reports.page import Chapter, render
+from reports.paper import published
+from reports.summary import benchmark_metrics, score, settings
+
+_TABLES = {"lesson": tables.lesson, "benchmarks": tables.benchmarks, "claims": tables.claims}
+
+
+def build(studies: Sequence[str] | None, out: Path, tracking_uri: str) -> list[Path]:
+    """Write the report of some studies (None: all that have runs) into `out`. Returns what was written.
+
+    `index.html` is the page, `results.json` what `as_json` gives; a folder per study holds tables and figures.
+
+    Raises:
+        UserError: nothing to report.
+    """
+    found = _read_all(studies, tracking_uri)
+    written, chapters = [], []
+    for results in found:
+        folder = out / results.study["name"]
+        figures = draw(results, curves(results, tracking_uri), folder)
+        chapters.append(Chapter(results, figures))
+        written += [path for png, _ in figures.values() for path in (png, png.with_suffix(".svg"))]
+        for name, make in _TABLES.items():
+            table = make(results)
+            for ending, spell in FORMATS.items():
+                written.append(_write(folder / f"{name}.{ending}", spell(table)))
+    data = json.dumps(_json(found), indent=2, ensure_ascii=False) + "\n"
+    page = _write(out / "index.html", render(chapters))
+    return [page, _write(out / "results.json", data), *written]
+
+
+def as_json(studies: Sequence[str] | None, tracking_uri: str) -> dict[str, Any]:
+    """Claims, verdicts, estimates and intervals as plain data. Raises UserError as `build` does."""
+    return _json(_read_all(studies, tracking_uri))
+
+
+def _read_all(studies: Sequence[str] | None, tracking_uri: str) -> list[Results]:
+    """Studies named are required; of all studies, those with finished cells."""
+    if studies:
+        return [read(study, tracking_uri) for study in studies]
+    names = sorted({sweep.declaration["study"]["name"] for sweep in tracking.sweeps(tracking_uri)})
+    found, reasons = [], []
+    for name in names:
+        try:
+            found.append(read(name, tracking_uri))
+        except UserError as reason:
+            reasons.append(str(reason))
+    if not found:
+        raise UserError(
+            "\n".join(reasons) or f"no runs in {tracking_uri}; run a study first, see `ablate list`"
+        )
+    return found
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def _json(found: Sequence[Results]) -> dict[str, Any]:
+    return {"studies": [_study(results) for results in found]}
+
+
+def _study(results: Results) -> dict[str, Any]:
+    study = results.study
+    return {
+        **{name: study[name] for name in ("name", "question", "lesson")},
+        "scale": results.scale,
+        "experiment": results.experiment,
+        "sweeps": list(results.sweeps),
+        "seeds": results.seeds,
+        "cells": len(results.cells),
+        "cells_declared": results.declared,
+        "items": results.items,
+        "claims": [
+            verdict.as_json() | {"in_the_paper": tables.paper_difference(results, verdict)}
+            for verdict in results.verdicts
+        ],
+        "settings": _settings(results),
+        "published": _published(results),
+        "fixed": dict(results.fixed),
+        "versions": dict(results.versions),
+    }
+
+
+def _settings(results: Results) -> list[dict[str, Any]]:
+    """Every setting of the axes with mean and half widths (95 %) of every metric."""
+    metrics = dict.fromkeys([*results.study["metrics"], *benchmark_metrics(results)])
+    found = []
+    for setting in settings(results):
+        scores = {metric: score(results, setting, metric) for metric in metrics}
+        found.append(
+            {
+                "axes": dict(setting.values),
+                "scores": {
+                    name: {
+                        "mean": one.mean,
+                        "half": _or_none(one.half),
+                        "half_with_items": _or_none(one.half_with_items),
+                        "seeds": one.seeds,
+                    }
+                    for name, one in scores.items()
+                    if one is not None
+                },
+            }
+        )
+    return found
+
+
+def _published(results: Results) -> dict[str, Any] | None:
+    paper = published(results.study["paper"])
+    if paper is None:
+        return None
+    rows = [
+        {"series": row.series, paper.axis: row.value, "scores": row.scores, "confidence": row.confidence}
+        for row in paper.rows
+    ]
+    return {"source": paper.source, "about": paper.about, "rows": rows}
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

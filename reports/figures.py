@@ -1,0 +1,212 @@
+"""The figures of a study, as PNG and SVG: scores by setting, every benchmark, training loss.
+
+Colours are the colour-blind palette of seaborn; shots also differ by marker, so that a grey print can be
+read.
+The same runs give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reports.frame import Results
+from reports.paper import Published, published
+from reports.summary import benchmark_metrics, label, score, settings, shots_of, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_DASHES = ("-", "--", ":", "-.")
+_STYLE = {
+    "svg.hashsalt": "ablate",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.linewidth": 0.8,
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+    "xtick.major.size": 3.5,
+    "ytick.major.size": 3.5,
+    "figure.dpi": 160,
+    "savefig.bbox": "tight",
+}
+
+
+def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tuple[Path, str]]:
+    """Write every figure that the results allow: name -> (PNG, what it shows); the SVG lies beside it."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import seaborn
+
+    captions = {
+        "scores": "Score by setting. Dots: mean over seeds, bars: 95 % interval; thin lines: single seeds.",
+        "benchmarks": "Every benchmark by setting, with 95 % intervals over seeds.",
+        "loss": "Training loss, smoothed over five points. Thick: mean over seeds; thin: single seeds.",
+    }
+    written = {}
+    with matplotlib.rc_context():
+        seaborn.set_theme(style="ticks", palette="colorblind", rc=_STYLE)
+        figures = {
+            "scores": _scores(results),
+            "benchmarks": _benchmarks(results),
+            "loss": _loss(results, curves),
+        }
+        for name, figure in figures.items():
+            if figure is not None:
+                written[name] = (_save(figure, folder / name), captions[name])
+    return written
+
+
+def _save(figure: Figure, stem: Path) -> Path:
+    """PNG and SVG without dates or version strings. Returns the PNG."""
+    import matplotlib.pyplot as plt
+
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+    figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+    plt.close(figure)
+    return stem.with_suffix(".png")
+
+
+def _scores(results: Results) -> Figure:
+    """Ours on the left, the paper's rows on the right."""
+    import matplotlib.pyplot as plt
+
+    paper = published(results.study["paper"])
+    panels = 2 if paper else 1
+    figure, axes = plt.subplots(1, panels, figsize=(3.9 * panels, 3.3), squeeze=False, layout="constrained")
+    _by_setting(axes[0][0], results, results.study["metrics"])
+    axes[0][0].set(title=f"measured here ({results.scale} scale)", ylabel="score")
+    handles = list(zip(*axes[0][0].get_legend_handles_labels(), strict=True))
+    axes[0][0].legend(*zip(*reversed(handles), strict=True), frameon=False, loc="best")
+    if paper:
+        _by_row(axes[0][1], results, paper)
+    _trim(figure)
+    return figure
+
+
+def _by_setting(axes: Axes, results: Results, metrics: Sequence[str]) -> None:
+    """One line per metric: mean and interval by setting, single seeds thin behind it."""
+    import seaborn
+
+    found = settings(results)
+    places = _places(results)
+    for metric, colour, marker in zip(metrics, seaborn.color_palette("colorblind"), _MARKERS, strict=False):
+        seen = [(place, score(results, s, metric)) for place, s in zip(places, found, strict=True)]
+        x = [place for place, one in seen if one is not None]
+        means = [one.mean for _, one in seen if one is not None]
+        halves = [one.half for _, one in seen if one is not None]
+        for seed in results.seeds:
+            values = [_of_seed(setting.cells, seed, metric) for setting in found]
+            axes.plot(places, values, color=colour, alpha=0.3, linewidth=0.7, zorder=1)
+        line = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4, "capsize": 2.5}
+        axes.errorbar(x, means, yerr=halves, label=title(metric), elinewidth=1, **line)
+    axes.set_xlabel(_axis_title(results))
+    axes.set_xticks(places, [" / ".join(setting.labels) for setting in found])
+
+
+def _by_row(axes: Axes, results: Results, paper: Published) -> None:
+    """The published rows: a dash style per series, a colour and marker per metric as on the left."""
+    import seaborn
+
+    palette = seaborn.color_palette("colorblind")
+    series = list({row.series: row.mark for row in paper.rows}.items())
+    values = sorted({row.value for row in paper.rows})
+    for metric, colour, marker in zip(results.study["metrics"], palette, _MARKERS, strict=False):
+        for (name, _), dashes in zip(series, _DASHES, strict=False):
+            rows = [row for row in paper.rows if row.series == name and metric in row.scores]
+            x, y = [row.value for row in rows], [row.scores[metric] for row in rows]
+            axes.plot(x, y, color=colour, marker=marker, markersize=4, linestyle=dashes, linewidth=1.2)
+    marks = {row.series: max(r.mark for r in paper.rows if r.series == row.series) for row in paper.rows}
+    for (name, _), dashes in zip(series, _DASHES, strict=False):
+        axes.plot([], [], color="0.3", linestyle=dashes, linewidth=1.2, label=name + marks[name])
+    axes.legend(frameon=False, loc="center", bbox_to_anchor=(0.5, 0.42))
+    axes.set(title=f"published: {paper.source}", xlabel=_axis_title(results))
+    axes.set_xticks(values, [label(value) for value in values])
+
+
+def _benchmarks(results: Results) -> Figure | None:
+    """Small multiples: a panel per benchmark, a line per number of shots."""
+    import matplotlib.pyplot as plt
+
+    metrics = benchmark_metrics(results)
+    names = sorted({metric.split("/")[1] for metric in metrics})
+    if not names:
+        return None
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)
+    size = (2.1 * columns, 1.9 * rows + 0.4)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for axes in grid.flat[len(names) :]:
+        axes.remove()
+    for place, (name, axes) in enumerate(zip(names, grid.flat, strict=False)):
+        own = [
+            f"eval/{name}/{shots}shot" for shots in shots_of(metrics) if f"eval/{name}/{shots}shot" in metrics
+        ]
+        _by_setting(axes, results, own)
+        axes.set(title=name, ylabel="score" if place % columns == 0 else "")
+        if place < len(names) - columns:
+            axes.set_xlabel("")
+    handles, _ = grid.flat[0].get_legend_handles_labels()
+    labels = [f"{shots}-shot" for shots in shots_of(metrics)]
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    _trim(figure)
+    return figure
+
+
+def _loss(results: Results, curves: pd.DataFrame) -> Figure | None:
+    """Training loss by step; a colour per setting."""
+    import matplotlib.pyplot as plt
+    import seaborn
+
+    if curves.empty:
+        return None
+    figure, axes = plt.subplots(figsize=(4.6, 3.1), layout="constrained")
+    found = settings(results)
+    for setting, colour in zip(found, seaborn.color_palette("viridis", len(found)), strict=True):
+        own = curves[curves["cell_id"].isin(set(setting.cells["cell_id"]))]
+        seeds = own.pivot_table(index="step", columns="cell_id", values="value")
+        smooth = seeds.rolling(5, center=True, min_periods=1).mean()
+        axes.plot(smooth.index, smooth, color=colour, alpha=0.25, linewidth=0.6)
+        axes.plot(
+            smooth.index, smooth.mean(axis=1), color=colour, linewidth=1.5, label=" / ".join(setting.labels)
+        )
+    axes.set(xlabel="step", ylabel="training loss")
+    axes.legend(title=_axis_title(results), frameon=False)
+    _trim(figure)
+    return figure
+
+
+def _places(results: Results) -> list[float]:
+    """Where settings stand: at their value if the one axis is a number, else evenly."""
+    found = settings(results)
+    values: list[Any] = [next(iter(setting.values.values())) for setting in found]
+    if len(results.axes) == 1 and all(isinstance(value, int | float) for value in values):
+        return [float(value) for value in values]
+    return [float(place) for place in range(len(found))]
+
+
+def _of_seed(cells: pd.DataFrame, seed: int, metric: str) -> float:
+    values: Mapping[int, float] = dict(zip(cells["seed"], cells.get(metric, []), strict=False))
+    return values.get(seed, float("nan"))
+
+
+def _axis_title(results: Results) -> str:
+    return " / ".join(f"{a['label']} ({a['unit']})" if a["unit"] else a["label"] for a in results.axes)
+
+
+def _trim(figure: Figure) -> None:
+    import seaborn
+
+    seaborn.despine(figure)

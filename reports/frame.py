@@ -1,0 +1,218 @@
+"""MLflow -> the tidy frames of one study.
+
+Shown are the cells of the newest sweep, and those of earlier sweeps of the same study and scale that agree
+with it in every setting but axes and seed, so that seeds added later count. Each setting and seed counts
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from ablations import tracking
+from ablations.claims import Verdict, judge
+from ablations.errors import UserError
+from ablations.pairing import canonical
+from ablations.tracking import CellRun, SweepRun
+
+_SCORE_COLUMNS = ["benchmark", "task", "shots", "item", "score"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a report knows of one study.
+
+    Attributes:
+        study: the declaration: question, lesson, axes, metrics, claims, paper, notes.
+        experiment: the MLflow experiment.
+        levels: axis -> its values, in order.
+        cells: a row per cell: `cell_id`, `run_id`, `run`, `seed`, `minutes`, a column per axis, metrics,
+            `fact.<name>`.
+        scores: a row per cell and item.
+        verdicts: one per claim.
+        fixed: settings that are the same in every cell.
+        sweeps: names of the sweeps whose cells are shown.
+        declared: how many cells the newest sweep has; `finished` of them are done.
+        left_out: finished cells of earlier sweeps with other settings.
+        versions: commits and package versions, each with the values found.
+    """
+
+    study: Mapping[str, Any]
+    scale: str
+    experiment: str
+    levels: Mapping[str, list[Any]]
+    cells: pd.DataFrame
+    scores: pd.DataFrame
+    verdicts: Sequence[Verdict]
+    fixed: Mapping[str, str]
+    sweeps: Sequence[str]
+    declared: int
+    finished: int
+    left_out: int
+    versions: Mapping[str, list[str]]
+
+    @property
+    def axes(self) -> list[Mapping[str, str]]:
+        """Field, label and unit of each axis."""
+        return self.study["axes"]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Every seed that occurs."""
+        return sorted(set(self.cells["seed"]))
+
+    @property
+    def items(self) -> int:
+        """Distinct evaluation items, over all benchmarks."""
+        return len(self.scores[["benchmark", "item"]].drop_duplicates())
+
+    @property
+    def caveats(self) -> dict[str, list[str]]:
+        """Each caveat and the claims it belongs to."""
+        found: dict[str, list[str]] = {}
+        for verdict in self.verdicts:
+            for caveat in verdict.caveats:
+                found.setdefault(caveat, []).append(verdict.claim)
+        return found
+
+
+def read(study: str, tracking_uri: str) -> Results:
+    """Everything about a study's newest sweep.
+
+    Raises:
+        UserError: no sweep of this study, or no finished cell in it.
+    """
+    sweeps = tracking.sweeps(tracking_uri, study)
+    if not sweeps:
+        raise UserError(
+            f"no runs of study '{study}' in {tracking_uri}; run `ablate {study} --grid ...` first"
+        )
+    newest = sweeps[-1]
+    sweeps = [sweep for sweep in sweeps if sweep.declaration["scale"] == newest.declaration["scale"]]
+    axes = _cell_axes(sweeps)
+    runs = [run for run in tracking.cells(tracking_uri, list(axes)) if run.status == "FINISHED"]
+    own = {cell["id"] for cell in newest.declaration["cells"]}
+    if not any(run.cell_id in own for run in runs):
+        raise UserError(
+            f"study '{study}': none of the {len(own)} cells of '{newest.name}' is finished;"
+            " `ablate status` shows where they are"
+        )
+    fields = [axis["field"] for axis in newest.declaration["study"]["axes"]]
+    kept, fixed = _comparable(runs, own, fields)
+    chosen = _once_each(kept, own, axes, fields)
+    cells = _cells(chosen, axes, fields)
+    scores = _scores(chosen, tracking_uri)
+    declared = [*newest.declaration["cells"], *({"axes": axes[run.cell_id]} for run in chosen)]
+    levels = {field: _ordered(cell["axes"].get(field) for cell in declared) for field in fields}
+    verdicts = judge(newest.declaration["study"]["claims"], cells, scores, levels)
+    shown = {run.cell_id for run in chosen}
+    return Results(
+        study=newest.declaration["study"],
+        scale=newest.declaration["scale"],
+        experiment=newest.experiment,
+        levels=levels,
+        cells=cells,
+        scores=scores,
+        verdicts=verdicts,
+        fixed=fixed,
+        sweeps=[s.name for s in sweeps if shown & {cell["id"] for cell in s.declaration["cells"]}],
+        declared=len(own),
+        finished=len(own & {run.cell_id for run in runs}),
+        left_out=len(runs) - len(kept),
+        versions=_versions(chosen),
+    )
+
+
+def curves(results: Results, tracking_uri: str, metric: str = "multimodal/loss") -> pd.DataFrame:
+    """Training curves: `cell_id`, `step`, `value`."""
+    rows = [
+        (cell_id, step, value)
+        for cell_id, run_id in zip(results.cells["cell_id"], results.cells["run_id"], strict=True)
+        for step, value in tracking.history(tracking_uri, run_id, metric)
+    ]
+    return pd.DataFrame(rows, columns=["cell_id", "step", "value"])
+
+
+def _cell_axes(sweeps: Sequence[SweepRun]) -> dict[str, dict[str, Any]]:
+    """Cell id -> its axis values as the newest sweep that has it declares them."""
+    return {cell["id"]: cell["axes"] for sweep in sweeps for cell in sweep.declaration["cells"]}
+
+
+def _comparable(
+    runs: Sequence[CellRun], own: set[str], fields: Sequence[str]
+) -> tuple[list[CellRun], dict[str, str]]:
+    """The runs that agree with the newest sweep's own in what it holds fixed, and what that is.
+
+    A field that equals the seed in every run follows the seed, so it is not held fixed.
+    """
+    mine = [run.params for run in runs if run.cell_id in own]
+    follow = {name for name in mine[0] if all(run.params.get(name) == run.tags["seed"] for run in runs)}
+    fixed = {
+        name: value
+        for name, value in mine[0].items()
+        if name not in {*fields, *follow, "seed"} and all(params.get(name) == value for params in mine)
+    }
+    kept = [
+        run
+        for run in runs
+        if run.cell_id in own or all(run.params.get(name) == value for name, value in fixed.items())
+    ]
+    return kept, dict(sorted(fixed.items()))
+
+
+def _once_each(
+    runs: Sequence[CellRun], own: set[str], axes: Mapping[str, dict[str, Any]], fields: Sequence[str]
+) -> list[CellRun]:
+    """One run per setting of the axes and seed: the newest sweep's own, else the latest."""
+    best: dict[str, CellRun] = {}
+    for run in sorted(runs, key=lambda run: (run.cell_id in own, run.start)):
+        values = [_axis_value(run, axes[run.cell_id], field) for field in fields]
+        best[canonical([values, run.tags["seed"]])] = run
+    return sorted(best.values(), key=lambda run: run.cell_id)
+
+
+def _axis_value(run: CellRun, axes: Mapping[str, Any], field: str) -> Any:
+    """A cell's value of an axis; one that its sweep did not vary stands among the settings."""
+    return axes[field] if field in axes else yaml.safe_load(run.params.get(field, "null"))
+
+
+def _cells(
+    runs: Sequence[CellRun], axes: Mapping[str, dict[str, Any]], fields: Sequence[str]
+) -> pd.DataFrame:
+    rows = []
+    for run in runs:
+        about = {"cell_id": run.cell_id, "run_id": run.run_id, "run": run.name, "seed": int(run.tags["seed"])}
+        values = {field: _axis_value(run, axes[run.cell_id], field) for field in fields}
+        rows.append({**about, "minutes": (run.end - run.start) / 60, **values, **run.metrics})
+    return pd.DataFrame(rows)
+
+
+def _scores(runs: Sequence[CellRun], tracking_uri: str) -> pd.DataFrame:
+    frames = [
+        pd.read_parquet(tracking.predictions(tracking_uri, run.run_id), columns=_SCORE_COLUMNS).assign(
+            cell_id=run.cell_id
+        )
+        for run in runs
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _ordered(values: Any) -> list[Any]:
+    """Each value once: numbers by size, anything else in the order of the sweep."""
+    distinct = list({canonical(value): value for value in values if value is not None}.values())
+    numbers = all(isinstance(value, int | float) for value in distinct)
+    return sorted(distinct) if numbers else distinct
+
+
+def _versions(runs: Sequence[CellRun]) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        for name, value in run.tags.items():
+            if name.startswith(("version.", "git.")):
+                found.setdefault(name.removeprefix("version."), set()).add(value)
+    return {name: sorted(values) for name, values in sorted(found.items())}

@@ -1,0 +1,46 @@
+"""One self-contained HTML page: everything inlined, nothing fetched, the same bytes for the same runs."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from reports import tables
+from reports.formats import Number
+from reports.frame import Results
+
+MARKS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "?"}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A study on the page: its results, and its figures as name -> (PNG, what it shows)."""
+
+    results: Results
+    figures: Mapping[str, tuple[Path, str]]
+
+
+def render(chapters: Sequence[Chapter]) -> str:
+    """The whole page as text."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = (files("reports") / "templates" / "page.html").read_text(encoding="utf-8")
+    template = environment.from_string(source)
+    return template.render(
+        chapters=chapters,
+        tables=tables,
+        marks=MARKS,
+        inline=_inline,
+        is_number=lambda entry: isinstance(entry, Number),
+    )
+
+
+def _inline(png: Path) -> str:
+    """The SVG beside a PNG as a data URI."""
+    return f"data:image/svg+xml;base64,{b64encode(png.with_suffix('.svg').read_bytes()).decode()}"

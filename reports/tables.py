@@ -1,0 +1,144 @@
+"""The tables of a study: the lesson beside the paper's rows, every benchmark, every claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ablations.claims import Verdict
+from reports.formats import Entry, Number, Section, Table
+from reports.frame import Results
+from reports.paper import Published, published
+from reports.summary import Setting, benchmark_metrics, label, score, settings, shots_of, title
+
+_NONE = "–"
+
+
+def lesson(results: Results) -> Table:
+    """Our means by setting, and the paper's published rows under them."""
+    metrics = results.study["metrics"]
+    ours = [
+        [*setting.labels, *_numbers(results, setting, metrics), str(len(set(setting.cells["seed"])))]
+        for setting in settings(results)
+    ]
+    sections = [Section(f"Measured here ({results.scale} scale)", _best_in_bold(ours))]
+    notes = ["Mean ± half width of the 95 % t interval over seeds; best of each block in bold."]
+    paper = published(results.study["paper"])
+    if paper is not None:
+        sections.append(Section(f"Published: {paper.source}", _best_in_bold(_published(results, paper))))
+        notes += [f"Published rows: {paper.about}", *paper.footnotes]
+        notes.append("The two blocks differ in models, data and benchmarks: compare directions, not levels.")
+    columns = [*_axis_columns(results), *map(title, metrics), "seeds"]
+    return Table(results.study["question"], columns, sections, notes)
+
+
+def benchmarks(results: Results) -> Table:
+    """Every benchmark on its own, one block per number of shots."""
+    sections, columns = [], []
+    for shots in shots_of(benchmark_metrics(results)):
+        metrics = benchmark_metrics(results, shots)
+        columns = [metric.split("/")[1] for metric in metrics]
+        rows = [[*s.labels, *_numbers(results, s, metrics)] for s in settings(results)]
+        sections.append(Section(f"{shots}-shot", _best_in_bold(rows)))
+    notes = ["Mean ± half width of the 95 % t interval over seeds. Captioning: CIDEr; others: accuracy."]
+    return Table("Every benchmark", [*_axis_columns(results), *columns], sections, notes)
+
+
+def claims(results: Results) -> Table:
+    """Every claim with its estimate, interval, corrected p value and verdict."""
+    rows = [
+        [v.text, interval(v), paper_difference(results, v), p_value(v), effect(v), sentence(v)]
+        for v in results.verdicts
+    ]
+    columns = [
+        "claim",
+        "difference [95 % interval]",
+        "in the paper",
+        "corrected p",
+        "effect size g",
+        "verdict",
+    ]
+    return Table("Claims", columns, [Section("", rows)], [METHOD])
+
+
+METHOD = (
+    "Differences are paired by seed and item, in points. Intervals cover seeds and items: hierarchical "
+    "bootstrap variance, widened by t quantiles for few seeds. Directions are one-sided tests against the "
+    "declared margin, 'does not depend' claims two one-sided tests; p values are Holm-corrected over all "
+    "claims of the study."
+)
+
+
+def paper_difference(results: Results, verdict: Verdict) -> str:
+    """What the published rows say of a claim from the smallest to the largest value: `+3.0 to +3.4`."""
+    paper = published(results.study["paper"])
+    declared = next(claim for claim in results.study["claims"] if claim["name"] == verdict.claim)
+    if paper is None or (declared["left"], declared["right"]) != ({paper.axis: "max"}, {paper.axis: "min"}):
+        return _NONE
+    gains = sorted(paper.gains(verdict.metric))
+    return f"{gains[0]:+.1f} to {gains[-1]:+.1f}" if gains else _NONE
+
+
+def interval(verdict: Verdict) -> str:
+    """`+3.2 [+1.0, +5.4]`; without an interval only the difference."""
+    if math.isnan(verdict.estimate):
+        return _NONE
+    if math.isnan(verdict.low):
+        return f"{verdict.estimate:+.1f}"
+    return f"{verdict.estimate:+.1f} [{verdict.low:+.1f}, {verdict.high:+.1f}]"
+
+
+def p_value(verdict: Verdict) -> str:
+    """Three decimals, or `<0.001`; of the opposite statement where that is what was established."""
+    if math.isnan(verdict.low):
+        return _NONE
+    value = verdict.p_opposite if verdict.verdict == "contradicted" else verdict.p_corrected
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def effect(verdict: Verdict) -> str:
+    """Hedges' g over seeds with one decimal."""
+    return _NONE if math.isnan(verdict.hedges_g) else f"{verdict.hedges_g:+.1f}"
+
+
+def sentence(verdict: Verdict) -> str:
+    """`reproduced`, or `inconclusive: needs about 3 more seeds`."""
+    return f"{verdict.verdict}: {verdict.advice}" if verdict.advice else verdict.verdict
+
+
+def _axis_columns(results: Results) -> list[str]:
+    return [f"{axis['label']} ({axis['unit']})" if axis["unit"] else axis["label"] for axis in results.axes]
+
+
+def _numbers(results: Results, setting: Setting, metrics: Sequence[str]) -> list[Entry]:
+    found = [score(results, setting, metric) for metric in metrics]
+    return [_NONE if one is None else Number(one.mean, one.half) for one in found]
+
+
+def _published(results: Results, paper: Published) -> list[list[Entry]]:
+    """Rows of the paper in our columns; its one axis stands in that column, with the model's name."""
+    rows: list[list[Entry]] = []
+    for row in paper.rows:
+        axes = [
+            f"{label(row.value)} ({row.series}){row.mark}" if axis["field"] == paper.axis else row.series
+            for axis in results.axes
+        ]
+        numbers: list[Entry] = [
+            Number(row.scores[metric]) if metric in row.scores else _NONE
+            for metric in results.study["metrics"]
+        ]
+        rows.append([*axes, *numbers, "1"])
+    return rows
+
+
+def _best_in_bold(rows: list[list[Entry]]) -> list[list[Entry]]:
+    """Mark the largest number of each column, if there is more than one."""
+    for place in range(len(rows[0]) if rows else 0):
+        numbers = [row[place] for row in rows if isinstance(row[place], Number)]
+        if len({number.digits for number in numbers}) > 1:
+            best = max(numbers, key=lambda number: number.mean).digits
+            for row in rows:
+                if isinstance(row[place], Number) and row[place].digits == best:
+                    row[place] = replace(row[place], best=True)
+    return rows

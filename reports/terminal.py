@@ -1,0 +1,65 @@
+"""The result table and the verdicts in a terminal; plain text in a pipe, within 80 columns."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from ablations.claims import Verdict
+from reports.formats import Entry
+from reports.frame import Results, read
+from reports.page import MARKS
+from reports.tables import interval, lesson, p_value
+
+_STYLES = {"reproduced": "bold blue", "contradicted": "bold dark_orange3", "inconclusive": "bold"}
+
+
+def print_results(study: str, tracking_uri: str, console: Console) -> None:
+    """Mean ± 95 % interval by setting, then each claim with its verdict. Raises UserError without runs."""
+    results = read(study, tracking_uri)
+    console.print(Text(results.study["question"], style="bold"))
+    console.print(_scores(results))
+    console.print(
+        f"{results.scale} scale; mean ± half width of the 95 % interval over seeds\n", highlight=False
+    )
+    console.print(Group(*map(_verdict, results.verdicts)))
+    for caveat, claims in results.caveats.items():
+        about = "all claims" if len(claims) == len(results.verdicts) else ", ".join(claims)
+        console.print(Text(f"note: {caveat} ({about})", style="dim"))
+    if results.finished < results.declared:
+        console.print(f"{results.declared - results.finished} of {results.declared} cells are not finished.")
+
+
+def _scores(results: Results) -> Table:
+    table = lesson(results)
+    shown = Table(box=None, pad_edge=False)
+    for column, numeric in zip(table.columns, table.numeric, strict=True):
+        shown.add_column(column, justify="right" if numeric or column == "seeds" else "left", no_wrap=True)
+    for row in table.sections[0].rows:
+        shown.add_row(*map(_spell, row))
+    return shown
+
+
+def _spell(entry: Entry) -> Text:
+    if isinstance(entry, str):
+        return Text(entry)
+    spread = f" ± {entry.spread}" if entry.spread else ""
+    return Text.assemble((entry.digits, "bold" if entry.best else ""), spread)
+
+
+def _verdict(verdict: Verdict) -> Table:
+    """`✓ reproduced    the claim` and under it the numbers."""
+    facts = [interval(verdict)]
+    if not math.isnan(verdict.low):
+        facts.append(f"corrected p {p_value(verdict)}")
+    facts += [f"{verdict.n_seeds} seed{'s' * (verdict.n_seeds != 1)}"]
+    facts += [verdict.advice] if verdict.advice else []
+    mark = Text(f"{MARKS[verdict.verdict]} {verdict.verdict:<13}", style=_STYLES[verdict.verdict])
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    grid.add_row(mark, Group(Text(verdict.text), Text(" · ".join(facts), style="dim")))
+    return grid
