@@ -1,4 +1,4 @@
-"""Whole documents into sequences of a fixed length, best fit from a small look-ahead, with no leakage between them."""
+"""Whole documents into sequences of a fixed length, filled from a small look-ahead, with no leakage between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mm1.data.encoding import Encoded
 
-LOOK_AHEAD = 24
+LOOK_AHEAD = 32
 IGNORED = -100
 
 
@@ -29,14 +29,14 @@ class Packer:
         self.waiting: list[tuple[int, Encoded]] = []
 
     def pack(self) -> list[Encoded]:
-        """The documents of the next sequence: the longest-waiting one, then whatever fills the rest best."""
+        """The documents of the next sequence: the longest-waiting one, then the set that fills the rest best."""
         self._refill()
         chosen = [self.waiting.pop(0)[1]]
         room = self.length - len(chosen[0])
-        while fitting := [i for i, (_, document) in enumerate(self.waiting) if len(document) <= room]:
-            best = max(fitting, key=lambda i: len(self.waiting[i][1]))
-            chosen.append(self.waiting.pop(best)[1])
-            room -= len(chosen[-1])
+        while best := _best_fill([len(document) for _, document in self.waiting], room):
+            chosen += [self.waiting[i][1] for i in best]
+            room -= sum(len(self.waiting[i][1]) for i in best)
+            self.waiting = [entry for i, entry in enumerate(self.waiting) if i not in best]
             self._refill()
         return chosen
 
@@ -55,6 +55,25 @@ class Packer:
             if document is not None:
                 self.waiting.append((self.next_draw, document))
             self.next_draw += self.lanes
+
+
+def _best_fill(lengths: list[int], room: int) -> set[int]:
+    """Indices whose lengths add up to as much as fits, long documents before short ones (short ones fit anywhere).
+
+    Subset sums, with the reachable ones as bits of an integer.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    within = (1 << (room + 1)) - 1
+    reachable = [1]
+    for i in order:
+        reachable.append((reachable[-1] | reachable[-1] << lengths[i]) & within)
+    total = reachable[-1].bit_length() - 1
+    chosen = set()
+    for before, i in zip(reachable[-2::-1], reversed(order), strict=True):
+        if not before >> total & 1:
+            chosen.add(i)
+            total -= lengths[i]
+    return chosen
 
 
 def assemble(rows: list[list[Encoded]], length: int, pad: int, image_id: int) -> dict[str, np.ndarray]:
