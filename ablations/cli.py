@@ -174,10 +174,10 @@ def report(
     tracking_uri: Tracking = STORE,
     as_json: Json = False,
 ) -> None:
-    """Rebuild tables, figures and the page from the MLflow runs; without a study: of all."""
+    """Rebuild tables, figures and the page from the MLflow runs; without a study: of all that have runs."""
     from ablations import commands
 
-    commands.report(study or studies.names(), out, tracking_uri, as_json)
+    commands.report(study or [], out, tracking_uri, as_json)
 
 
 @app.command(epilog="Example: ablate ui --port 5000")

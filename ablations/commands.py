@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ablations import grid, plan_view, preflight, studies, sweep, tracking
+from ablations import grid, launch, plan_view, preflight, studies, sweep, tracking
 from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.plan import Plan
@@ -46,23 +46,27 @@ def run(order: Order) -> int:
     study, wanted, todo = _prepare(order)
     code = 0
     if todo.tasks:
-        from ablations import launch
-
         code = launch.run(study, wanted, todo, order.runs, console)
     else:
         console.print(f"Nothing to do: all {len(todo.cells)} cells are finished.", highlight=False)
+    if code != launch.INTERRUPTED:
+        _print_results(study, order.tracking_uri, console)
+    return code
+
+
+def _print_results(study: Study, tracking_uri: str, console: Console) -> None:
     from reports.terminal import print_results
 
-    print_results(study.name, order.tracking_uri, console)
-    return code
+    try:
+        print_results(study.name, tracking_uri, console)
+    except UserError as nothing:  # every cell failed: that is what the exit code says
+        console.print(str(nothing), highlight=False)
 
 
 def plan(order: Order, as_json: bool) -> int:
     """Print the plan of a sweep; start nothing."""
     _, wanted, todo = _prepare(order)
-    from ablations.launch import workers
-
-    team = workers(wanted.launch)
+    team = launch.workers(wanted.launch)
     if as_json:
         facts = todo.as_json() | {"workers": team, "wall": todo.wall(team)}
         print(json.dumps(facts, indent=2))
@@ -91,8 +95,9 @@ def status(runs: Path) -> int:
 
 
 def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) -> None:
-    """Rebuild the reports of some studies from MLflow alone."""
-    found = [studies.get(name) for name in names]
+    """Rebuild the reports of some studies (none named: all that have runs) from MLflow alone."""
+    for name in names:
+        studies.target(name)
     preflight.check_tracking(tracking_uri)
     if not tracking.exists(tracking_uri):
         raise UserError(
@@ -102,10 +107,11 @@ def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) ->
     from reports import build
 
     if as_json:
-        print(json.dumps(build.as_json(found, tracking_uri), indent=2))
+        print(json.dumps(build.as_json(names or None, tracking_uri), indent=2))
     else:
         preflight.check_writable(out, "the report's folder", option="--out")
-        build.build(found, out, tracking_uri)
+        written = build.build(names or None, out, tracking_uri)
+        print(f"{written[0]} and {len(written) - 1} tables, figures and data beside it")
 
 
 def ui(port: int, tracking_uri: str) -> int:

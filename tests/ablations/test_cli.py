@@ -205,6 +205,26 @@ def test_logs_prints_the_end_of_the_one_that_is_meant(ablate: Ablate, tmp_path: 
     assert "ab12, ab34" in unclear.stderr
 
 
+@pytest.mark.slow
+def test_a_sweep_from_start_to_report(ablate: Ablate, tmp_path: Path) -> None:
+    first = ablate("toy", "--grid", "toy.yaml")
+    assert first.returncode == 0, first.stderr
+    assert "wider is better" in first.stdout
+    again = ablate("toy", "--grid", "toy.yaml")
+    assert again.returncode == 0, again.stderr
+    assert "Nothing to do: all 4 cells are finished." in again.stdout
+    assert "wider is better" in again.stdout
+    more = ablate("toy", "--grid", "toy.yaml", "--seeds", "0-2", "--dry-run")
+    assert "6 cells: 4 reused, 2 to run; 0 stages to run first" in more.stdout
+    facts = json.loads(ablate("report", "toy", "--json").stdout)
+    assert facts["studies"][0]["claims"][0]["claim"] == "wider"
+    assert ablate("report", "--out", "page").returncode == 0
+    assert (tmp_path / "page" / "index.html").exists()
+    assert "finished" in ablate("status").stdout
+    cell = next(path.parent.name for path in (tmp_path / "runs").glob("*/cell.log"))
+    assert ablate("logs", cell).returncode == 0
+
+
 def test_ctrl_c_is_exit_code_130(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import time\nfrom toy_study import STUDY\nimport dataclasses\n"
