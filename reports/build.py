@@ -24,7 +24,7 @@ _TABLES = {"lesson": tables.lesson, "benchmarks": tables.benchmarks, "claims": t
 def build(studies: Sequence[str] | None, out: Path, tracking_uri: str) -> list[Path]:
     """Write the report of some studies (None: all that have runs) into `out`. Returns what was written.
 
-    `index.html` is the page, `results.json` what `as_json` gives; a folder per study holds tables and figures.
+    `index.html` is the page, `results.json` what `as_json` gives; a folder per study has tables and figures.
 
     Raises:
         UserError: nothing to report.

@@ -1,0 +1,56 @@
+"""The three spellings of a table: same digits, escaped, and shaped as their formats demand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reports.formats import Number, Section, Table, comma_separated, escape, latex, markdown
+
+TABLE = Table(
+    "50 % & more_less",
+    ["name", "score"],
+    [
+        Section("ours", [["a|b", Number(31.25, 1.14)], ["c_d", Number(40.0, best=True)]]),
+        Section("theirs", [["†", "–"]]),
+    ],
+    ["a note with #, $ and {braces}"],
+)
+
+
+def test_all_formats_print_the_same_digits() -> None:
+    spread_out = list(csv.reader(io.StringIO(comma_separated(TABLE))))
+    assert spread_out[0] == ["section", "name", "score", "score ±"]
+    assert spread_out[1] == ["ours", "a|b", "31.2", "1.1"]
+    assert spread_out[2] == ["ours", "c_d", "40.0", ""]
+    assert "31.2 ± 1.1" in markdown(TABLE) and "**40.0**" in markdown(TABLE)
+    assert r"31.2 $\pm$ 1.1" in latex(TABLE) and r"\textbf{40.0}" in latex(TABLE)
+
+
+def test_markdown_keeps_its_columns() -> None:
+    rows = [line for line in markdown(TABLE).splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {3}
+
+
+def test_latex_escapes_everything_special() -> None:
+    assert escape("50 % & a_b #1 ${x}^~") == r"50 \% \& a\_b \#1 \$\{x\}\textasciicircum{}\textasciitilde{}"
+    text = latex(TABLE)
+    assert text.isascii()
+    assert text.count(r"\begin{") == text.count(r"\end{") == 2
+    bare = re.sub(r"\\.", "", text)
+    assert "%" not in bare and "#" not in bare and "_" not in bare
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex on this machine")
+def test_latex_compiles(tmp_path: Path) -> None:
+    preamble = "\\documentclass{article}\\usepackage{booktabs}"
+    document = preamble + "\\begin{document}" + latex(TABLE) + "\\end{document}"
+    (tmp_path / "table.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)

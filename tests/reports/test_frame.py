@@ -1,0 +1,77 @@
+"""What of the store is shown: the newest sweep, and earlier cells that differ only in axes and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ablations.errors import UserError
+from reports.frame import curves, read
+from reports.summary import score, settings
+
+AXIS = "encoder.resolution"
+Fresh = Callable[..., str]
+
+
+def test_everything_of_a_finished_sweep(store: str) -> None:
+    results = read("demo", store)
+    assert len(results.cells) == results.declared == results.finished == 12
+    assert results.levels == {AXIS: [16, 24, 32, 48]}
+    assert (results.seeds, results.items, results.scale) == ([0, 1, 2], 125, "micro")
+    assert results.experiment == "mm1/demo"
+    assert results.left_out == 0
+
+
+def test_held_fixed_is_what_no_axis_and_no_seed_touches(store: str) -> None:
+    fixed = read("demo", store).fixed
+    assert fixed["connector.tokens"] == "9" and fixed["data.world.seed"] == "0"
+    assert not {AXIS, "seed", "encoder.pretraining.seed"} & set(fixed)
+
+
+def test_means_are_over_seeds(store: str) -> None:
+    results = read("demo", store)
+    setting = settings(results)[0]
+    one = score(results, setting, "eval/average/4shot")
+    values = results.cells[results.cells[AXIS] == 16]["eval/average/4shot"]
+    assert one.mean == pytest.approx(values.mean())
+    assert one.half == pytest.approx(4.302653 * values.std() / 3**0.5, rel=1e-5)
+    assert one.half_with_items > 0
+    assert score(results, setting, "eval/none/4shot") is None
+
+
+def test_curves(store: str) -> None:
+    found = curves(read("demo", store), store)
+    assert set(found.groupby("cell_id").size()) == {20}
+
+
+def test_seeds_added_by_a_later_sweep_count(fresh: Fresh) -> None:
+    uri = fresh({"name": "first", "seeds": [0, 1]}, {"name": "more", "seeds": [2]})
+    results = read("demo", uri)
+    assert results.seeds == [0, 1, 2]
+    assert len(results.sweeps) == 2
+
+
+def test_other_settings_are_left_out(fresh: Fresh) -> None:
+    uri = fresh({"name": "short", "seeds": [0, 1], "steps": 5}, {"name": "long", "seeds": [1, 2]})
+    results = read("demo", uri)
+    assert results.seeds == [1, 2]
+    assert results.fixed["training.steps"] == "800"
+    assert results.left_out == 4
+
+
+def test_an_unfinished_sweep_says_what_is_missing(fresh: Fresh) -> None:
+    results = read("demo", fresh({"name": "half", "seeds": [0, 1], "finished": 3}))
+    assert (results.finished, results.declared) == (3, 4)
+    assert results.verdicts[0].n_seeds == 1
+    assert any("only the" in caveat for caveat in results.caveats)
+
+
+def test_nothing_finished_is_a_user_error(fresh: Fresh) -> None:
+    with pytest.raises(UserError, match="none of the 4 cells"):
+        read("demo", fresh({"name": "none", "seeds": [0, 1], "finished": 0}))
+
+
+def test_no_runs_is_a_user_error(store: str) -> None:
+    with pytest.raises(UserError, match="no runs of study 'unheard-of'"):
+        read("unheard-of", store)
