@@ -22,8 +22,9 @@ from mm1.model import MultimodalLM
 from mm1.pretraining import held_out_loss, multimodal_budget, multimodal_loss
 from mm1.training import Training, fit
 
-_HELD_OUT_BATCHES = 8
+_HELD_OUT = {"captions": 600, "interleaved": 200, "text": 200, "benchmark_items": 1, "shot_pool": 30}
 _HELD_OUT_SEED = 1_000_003
+_HELD_OUT_BATCHES, _HELD_OUT_TIMES = 10, 8
 
 
 @dataclass
@@ -51,7 +52,15 @@ def run(
     world = ensure(config.data.world, root / "worlds") if config.data.world else None
     sources = open_sources(config, world)
     batches = packed(config, sources, tokenizer, config.seed)
-    module = Training(model, multimodal_loss, multimodal_budget(config), "multimodal", report)
+    held_out = _held_out(config, tokenizer, root)
+
+    def report_and_check(phase: str, step: int, total: int, **more: Any) -> None:
+        if held_out and step and step % max(1, total // _HELD_OUT_TIMES) == 0:
+            losses = {"held_out/loss": held_out_loss(model, held_out(), _HELD_OUT_BATCHES)}
+            more["metrics"] = {**(more.get("metrics") or {}), **losses}
+        report(phase, step, total, **more)
+
+    module = Training(model, multimodal_loss, multimodal_budget(config), "multimodal", report_and_check)
     weights = folder / "weights.safetensors"
     if weights.exists():
         load_weights(model, weights)
@@ -63,7 +72,6 @@ def run(
         (folder / "trained.json").write_text(json.dumps(counted))
         save_weights(model, weights)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    held_out = held_out_loss(model, packed(config, sources, tokenizer, _HELD_OUT_SEED), _HELD_OUT_BATCHES)
     benchmarks = Path(config.data.benchmarks) if config.data.benchmarks else world / "benchmarks"
 
     def tell(done: int, total: int) -> None:
@@ -72,7 +80,9 @@ def run(
     scored = evaluate(model, tokenizer, benchmarks, config.evaluation, config.encoder.resolution, tell)
     scored.predictions.to_parquet(folder / "predictions.parquet")
     contact_sheet(scored.predictions, benchmarks, folder / "contact_sheet.png")
-    metrics = scored.metrics | {"final/loss": counted["loss"], "final/held_out_loss": held_out}
+    metrics = scored.metrics | {"final/loss": counted["loss"]}
+    if held_out:
+        metrics["final/held_out_loss"] = held_out_loss(model, held_out(), _HELD_OUT_BATCHES)
     artifacts = [folder / "predictions.parquet", folder / "contact_sheet.png"]
     return Result(metrics, _facts(config, model, counted), artifacts, _datasets(config, sources))
 
@@ -117,6 +127,15 @@ def packed(
         world=int(os.environ.get("SLURM_NTASKS", 1)),
         max_corrupt=config.data.max_corrupt,
     )
+
+
+def _held_out(config: Experiment, tokenizer: Any, root: Path) -> Callable[[], PackedBatches] | None:
+    """Batches of the same mix from a world that nobody trains on; None where the data are files."""
+    if config.data.world is None or config.data.sources:
+        return None
+    world = config.data.world.model_copy(update={"seed": config.data.world.seed + _HELD_OUT_SEED, **_HELD_OUT})
+    sources = open_sources(config, ensure(world, root / "worlds"))
+    return lambda: packed(config, sources, tokenizer, _HELD_OUT_SEED)
 
 
 def _facts(config: Experiment, model: MultimodalLM, counted: Mapping[str, float]) -> dict[str, float]:

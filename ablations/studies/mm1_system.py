@@ -12,7 +12,7 @@ from ablations.errors import FieldError
 from ablations.studies.recipes import RECIPES
 from ablations.system import CellFailed, Context, Interrupted, Outcome, Stage
 
-_SECONDS_PER_STEP = 0.14
+_SECONDS_PER_STEP = 0.13
 _SECONDS_PER_PATCH_STEP = 0.0015
 
 
@@ -109,7 +109,7 @@ class MM1System:
         encoder, training = config["encoder"], config["training"]
         patches = (encoder["resolution"] / encoder["patch"]) ** 2
         share = training["sequences"] * training["sequence_length"] / 2048
-        return 15 + training["steps"] * share * (_SECONDS_PER_STEP + _SECONDS_PER_PATCH_STEP * patches)
+        return 14 + training["steps"] * share * (_SECONDS_PER_STEP + _SECONDS_PER_PATCH_STEP * patches)
 
 
 def system() -> MM1System:
