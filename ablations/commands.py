@@ -50,15 +50,15 @@ def run(order: Order) -> int:
     else:
         console.print(f"Nothing to do: all {len(todo.cells)} cells are finished.", highlight=False)
     if code != launch.INTERRUPTED:
-        _print_results(study, order.tracking_uri, console)
+        _print_results(study, todo, order.tracking_uri, console)
     return code
 
 
-def _print_results(study: Study, tracking_uri: str, console: Console) -> None:
+def _print_results(study: Study, todo: Plan, tracking_uri: str, console: Console) -> None:
     from reports.terminal import print_results
 
     try:
-        print_results(study.name, tracking_uri, console)
+        print_results(study.name, tracking_uri, console, [cell.id for cell in todo.cells])
     except UserError as nothing:  # every cell failed: that is what the exit code says
         console.print(str(nothing), highlight=False)
 

@@ -16,7 +16,7 @@ from reports.formats import FORMATS
 from reports.frame import Results, curves, read
 from reports.page import Chapter, render
 from reports.paper import published
-from reports.summary import benchmark_metrics, score, settings
+from reports.summary import benchmark_metrics, half_with_items, score, settings
 
 _TABLES = {"lesson": tables.lesson, "benchmarks": tables.benchmarks, "claims": tables.claims}
 
@@ -113,7 +113,7 @@ def _settings(results: Results) -> list[dict[str, Any]]:
                     name: {
                         "mean": one.mean,
                         "half": _or_none(one.half),
-                        "half_with_items": _or_none(one.half_with_items),
+                        "half_with_items": _or_none(half_with_items(results, setting, name)),
                         "seeds": one.seeds,
                     }
                     for name, one in scores.items()

@@ -7,7 +7,7 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,8 @@ class Results:
         return found
 
 
-def read(study: str, tracking_uri: str) -> Results:
-    """Everything about a study's newest sweep.
+def read(study: str, tracking_uri: str, cells: Collection[str] | None = None) -> Results:
+    """Everything about a study's newest sweep, or about the sweep of these cell ids.
 
     Raises:
         UserError: no sweep of this study, or no finished cell in it.
@@ -92,11 +92,11 @@ def read(study: str, tracking_uri: str) -> Results:
         raise UserError(
             f"no runs of study '{study}' in {tracking_uri}; run `ablate {study} --grid ...` first"
         )
-    newest = sweeps[-1]
+    newest = next((s for s in reversed(sweeps) if cells is None or _ids(s) == set(cells)), sweeps[-1])
     sweeps = [sweep for sweep in sweeps if sweep.declaration["scale"] == newest.declaration["scale"]]
     axes = _cell_axes(sweeps)
     runs = [run for run in tracking.cells(tracking_uri, list(axes)) if run.status == "FINISHED"]
-    own = {cell["id"] for cell in newest.declaration["cells"]}
+    own = _ids(newest)
     if not any(run.cell_id in own for run in runs):
         raise UserError(
             f"study '{study}': none of the {len(own)} cells of '{newest.name}' is finished;"
@@ -120,7 +120,7 @@ def read(study: str, tracking_uri: str) -> Results:
         scores=scores,
         verdicts=verdicts,
         fixed=fixed,
-        sweeps=[s.name for s in sweeps if shown & {cell["id"] for cell in s.declaration["cells"]}],
+        sweeps=[s.name for s in sweeps if shown & _ids(s)],
         declared=len(own),
         finished=len(own & {run.cell_id for run in runs}),
         left_out=len(runs) - len(kept),
@@ -136,6 +136,10 @@ def curves(results: Results, tracking_uri: str, metric: str = "multimodal/loss")
         for step, value in tracking.history(tracking_uri, run_id, metric)
     ]
     return pd.DataFrame(rows, columns=["cell_id", "step", "value"])
+
+
+def _ids(sweep: SweepRun) -> set[str]:
+    return {cell["id"] for cell in sweep.declaration["cells"]}
 
 
 def _cell_axes(sweeps: Sequence[SweepRun]) -> dict[str, dict[str, Any]]:

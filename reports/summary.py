@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.pairing import by_benchmark, item_tables, same
-from ablations.stats import Estimate, over_seeds, over_seeds_and_items
+from ablations.stats import over_seeds, over_seeds_and_items
 from reports.frame import Results
 
 
@@ -30,12 +31,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric at a setting: mean and half widths of 95 % intervals, over seeds and over seeds and items."""
+    """A metric at a setting: mean and half width of the 95 % t interval over seeds."""
 
     metric: str
     mean: float
     half: float
-    half_with_items: float
     seeds: int
 
 
@@ -55,19 +55,19 @@ def settings(results: Results) -> list[Setting]:
 
 
 def score(results: Results, setting: Setting, metric: str) -> Score | None:
-    """A metric's mean and intervals at a setting; None if none of its cells has it."""
+    """A metric's mean and interval at a setting; None if none of its cells has it."""
     if metric not in setting.cells or setting.cells[metric].isna().all():
         return None
     values = setting.cells[metric].dropna()
     over = over_seeds(values.to_numpy())
-    items = _with_items(results, setting, metric) or over
-    return Score(metric, over.mean, over.reach(0.025), items.reach(0.025), over.seeds)
+    return Score(metric, over.mean, over.reach(0.025), over.seeds)
 
 
-def _with_items(results: Results, setting: Setting, metric: str) -> Estimate | None:
+def half_with_items(results: Results, setting: Setting, metric: str) -> float:
+    """Half width of the 95 % interval over seeds and items; nan for a metric without items."""
     scores = results.scores[results.scores["cell_id"].isin(set(setting.cells["cell_id"]))]
     tables = by_benchmark(100 * item_tables(metric, scores))
-    return over_seeds_and_items(tables, f"{metric} {setting.labels}") if tables else None
+    return over_seeds_and_items(tables, f"{metric} {setting.labels}").reach(0.025) if tables else math.nan
 
 
 def benchmark_metrics(results: Results, shots: int | None = None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -17,9 +18,14 @@ from reports.tables import interval, lesson, p_value
 _STYLES = {"reproduced": "bold blue", "contradicted": "bold dark_orange3", "inconclusive": "bold"}
 
 
-def print_results(study: str, tracking_uri: str, console: Console) -> None:
-    """Mean ± 95 % interval by setting, then each claim with its verdict. Raises UserError without runs."""
-    results = read(study, tracking_uri)
+def print_results(
+    study: str, tracking_uri: str, console: Console, cells: Collection[str] | None = None
+) -> None:
+    """Mean ± 95 % interval by setting, then each claim with its verdict.
+
+    Shown is the newest sweep, or the one of these cell ids. Raises UserError without runs.
+    """
+    results = read(study, tracking_uri, cells)
     console.print(Text(results.study["question"], style="bold"))
     console.print(_scores(results))
     console.print(

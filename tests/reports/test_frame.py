@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 
+from ablations import tracking
 from ablations.errors import UserError
 from reports.frame import curves, read
-from reports.summary import score, settings
+from reports.summary import half_with_items, score, settings
 
 AXIS = "encoder.resolution"
 Fresh = Callable[..., str]
@@ -36,7 +38,8 @@ def test_means_are_over_seeds(store: str) -> None:
     values = results.cells[results.cells[AXIS] == 16]["eval/average/4shot"]
     assert one.mean == pytest.approx(values.mean())
     assert one.half == pytest.approx(4.302653 * values.std() / 3**0.5, rel=1e-5)
-    assert one.half_with_items > 0
+    assert half_with_items(results, setting, "eval/average/4shot") > 0
+    assert math.isnan(half_with_items(results, setting, "final/loss"))
     assert score(results, setting, "eval/none/4shot") is None
 
 
@@ -58,6 +61,14 @@ def test_other_settings_are_left_out(fresh: Fresh) -> None:
     assert results.seeds == [1, 2]
     assert results.fixed["training.steps"] == "800"
     assert results.left_out == 4
+
+
+def test_an_earlier_sweep_can_be_asked_for_by_its_cells(fresh: Fresh) -> None:
+    uri = fresh({"name": "long", "seeds": [0, 1]}, {"name": "smoke", "seeds": [0], "steps": 5})
+    assert read("demo", uri).fixed["training.steps"] == "5"
+    cells = [cell["id"] for cell in tracking.sweeps(uri)[0].declaration["cells"]]
+    results = read("demo", uri, cells)
+    assert (results.fixed["training.steps"], results.seeds) == ("800", [0, 1])
 
 
 def test_an_unfinished_sweep_says_what_is_missing(fresh: Fresh) -> None:
