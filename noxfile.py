@@ -29,3 +29,16 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
+
+
+@nox.session
+def zoo(session: nox.Session) -> None:
+    """Rebuild the pre-trained parts in mm1/zoo (hours on two cores); arguments go to the builder."""
+    session.run("python", "-m", "mm1.zoo.build", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Print the ratios of docs/performance.md, one benchmark after another."""
+    for name in session.posargs or ("throughput", "overhead", "fewshot"):
+        session.run("python", "-m", f"benchmarks.{name}")
