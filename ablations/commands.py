@@ -44,11 +44,9 @@ def run(order: Order) -> int:
     """Run what is left of a sweep, then print results and verdicts. Returns the exit code."""
     console = Console()
     study, wanted, todo = _prepare(order)
-    code = 0
-    if todo.tasks:
-        code = launch.run(study, wanted, todo, order.runs, console)
-    else:
+    if not todo.tasks:
         console.print(f"Nothing to do: all {len(todo.cells)} cells are finished.", highlight=False)
+    code = launch.run(study, wanted, todo, order.runs, console)
     if code != launch.INTERRUPTED:
         _print_results(study, todo, order.tracking_uri, console)
     return code

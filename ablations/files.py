@@ -35,45 +35,44 @@ def read_json(path: Path) -> Any | None:
 @contextmanager
 def lease(path: Path) -> Iterator[bool]:
     """Hold `path` exclusively; yields whether it was free. A dead holder's lease is taken over."""
-    if not _take(path):
+    me = {"pid": os.getpid(), "host": socket.gethostname(), "started": _started(os.getpid())}
+    if not _take(path, me):
         yield False
         return
     stop = threading.Event()
-    beat = threading.Thread(target=_heartbeat, args=(path, stop), daemon=True)
+    beat = threading.Thread(target=_heartbeat, args=(path, me, stop), daemon=True)
     beat.start()
     try:
         yield True
     finally:
         stop.set()
         beat.join()
-        path.unlink(missing_ok=True)
+        if read_json(path) == me:
+            path.unlink(missing_ok=True)
 
 
 def holder(path: Path) -> dict[str, Any] | None:
-    """Who holds a lease now, or None if it is free or its holder is dead."""
+    """Who holds a lease now, or None if it is free or its holder is dead.
+
+    On this machine the process tells (a heartbeat would lie after a sleep), elsewhere the heartbeat.
+    """
     found = read_json(path)
     if found is None:
         return None
+    if found["host"] == socket.gethostname():
+        return found if _alive(found["pid"], found["started"]) else None
     try:
-        age = time.time() - path.stat().st_mtime
+        return found if time.time() - path.stat().st_mtime <= STALE else None
     except OSError:
         return None
-    same_host = found["host"] == socket.gethostname()
-    dead = same_host and not _alive(found["pid"], found.get("started"))
-    return None if dead or age > STALE else found
 
 
-def _take(path: Path) -> bool:
+def _take(path: Path, me: dict[str, Any]) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and holder(path) is None:
-        grave = path.with_name(f".{path.name}.{os.getpid()}.dead")
-        try:
-            os.rename(path, grave)  # one of several finders wins
-            grave.unlink()
-        except OSError:
-            return False
+    dead = read_json(path)
+    if path.exists() and (holder(path) is not None or not _bury(path, dead)):
+        return False
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-    me = {"pid": os.getpid(), "host": socket.gethostname(), "started": _started(os.getpid())}
     draft.write_text(json.dumps(me))
     try:
         os.link(draft, path)  # fails if somebody else holds it, and never shows a half-written lease
@@ -84,12 +83,28 @@ def _take(path: Path) -> bool:
     return True
 
 
-def _heartbeat(path: Path, stop: threading.Event) -> None:
+def _bury(path: Path, dead: Any) -> bool:
+    """Take a dead lease away. Of several finders one wins; a lease that is not the dead one is put back."""
+    grave = path.with_name(f".{path.name}.{os.getpid()}.dead")
+    try:
+        os.rename(path, grave)
+        if read_json(grave) == dead:
+            return True
+        os.link(grave, path)
+        return False
+    except OSError:
+        return False
+    finally:
+        grave.unlink(missing_ok=True)
+
+
+def _heartbeat(path: Path, me: dict[str, Any], stop: threading.Event) -> None:
     while not stop.wait(_BEAT):
         try:
-            os.utime(path)
+            if read_json(path) == me:
+                os.utime(path)
         except OSError:
-            return
+            continue  # a shared disk that is away for a moment
 
 
 def _alive(pid: int, started: str | None) -> bool:

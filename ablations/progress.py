@@ -1,40 +1,41 @@
-"""The live table while cells run: cell, phase, step, loss, time left; one line per change where there is no terminal."""
+"""The live table while cells run; where there is no terminal, a line for every change."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.files import read_json, state
-from ablations.worker import task_folder
+from ablations.files import read_json
+from ablations.work import Task, Work
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_STYLES = {"finished": "green", "failed": "red", "running": "bold", "interrupted": "yellow", "waiting": "dim"}
+_STYLES = {"running": "bold", "failed": "red", "interrupted": "yellow", "waiting": "dim", "finished": "green"}
 _HEARTBEAT = 30.0
+_FRAME = 6
+"""Lines of a table that are not rows."""
 
 
 class Progress:
-    """Shows tasks from their folders until it is left."""
+    """Shows the work's tasks from their folders until it is left."""
 
-    def __init__(self, tasks: Sequence[Mapping[str, Any]], runs: Path, workers: int, console: Console) -> None:
-        self.tasks, self.runs, self.workers, self.console = tasks, runs, workers, console
-        self.begun = time.time()
+    def __init__(self, work: Work, console: Console) -> None:
+        self.work, self.console = work, console
+        console.file = console.file  # a task's output goes to its log, also in this process; ours does not
         self._states: dict[str, str] = {}
         self._beat = time.monotonic()
         self._live: Any = None
-        self._note = ""
+        self._note = self._said = ""
 
     def __enter__(self) -> Progress:
         if self.console.is_terminal:
             from rich.live import Live
 
-            self._live = Live(self.table(), console=self.console, refresh_per_second=4, transient=False)
+            self._live = Live(self._table(), console=self.console, auto_refresh=False, redirect_stdout=False)
             self._live.__enter__()
         return self
 
@@ -46,88 +47,122 @@ class Progress:
     def refresh(self) -> None:
         """Look at the folders again."""
         if self._live is not None:
-            self._live.update(self.table())
+            self._live.update(self._table(), refresh=True)
         else:
             self._lines()
 
     def note(self, text: str) -> None:
-        """Say something beside the table."""
+        """Say something beside the table at the next look; safe in a signal handler."""
         self._note = text
-        if self._live is None:
-            self.console.print(text)
 
-    def table(self) -> Table:
-        """The table as it stands."""
-        return table(self.tasks, self.runs, self.workers, self._note)
+    def _table(self) -> Table:
+        return table(self.work, self._note, rows=max(3, self.console.height - _FRAME))
 
     def _lines(self) -> None:
-        changed = False
-        for task in self.tasks:
-            folder = task_folder(self.runs, task)
-            now = state(folder)
-            if now != self._states.get(task["id"], "waiting"):
-                done = sum(1 for value in self._states.values() if value == "finished") + (now == "finished")
-                clock = time.strftime("%H:%M:%S")
-                self.console.print(f"{clock}  {task['name']}: {now}  ({done}/{len(self.tasks)} done)", highlight=False)
-                changed = True
-            self._states[task["id"]] = now
+        if self._note != self._said:
+            self._said = self._note
+            self._print(self._note)
+        states = {task["id"]: self.work.state(task) for task in self.work.tasks}
+        changed = [task for task in self.work.tasks if states[task["id"]] != self._before(task)]
+        self._states = states
+        done = Counter(states.values())["finished"]
+        for task in changed:
+            self._print(f"{task['name']}: {states[task['id']]}  ({done}/{len(states)} done)")
         if changed:
             self._beat = time.monotonic()
         elif time.monotonic() - self._beat > _HEARTBEAT:
             self._beat = time.monotonic()
-            for task in self.tasks:
-                if self._states[task["id"]] == "running":
-                    told = read_json(task_folder(self.runs, task) / "progress.json")
-                    if told:
-                        place = f"{told['phase']} {told['step']}/{told['total']}"
-                        loss = f" loss {told['loss']:.3f}" if told["loss"] is not None else ""
-                        self.console.print(f"  {task['name']}: {place}{loss}", highlight=False)
+            self._heartbeat()
+
+    def _before(self, task: Task) -> str:
+        return self._states.get(task["id"], "waiting")
+
+    def _heartbeat(self) -> None:
+        for task in self.work.tasks:
+            told = read_json(self.work.folder(task) / "progress.json")
+            if told is not None and self._states[task["id"]] == "running":
+                phase, step, loss, left = _cells(told, "running")
+                self._print(
+                    "  ".join(filter(None, [task["name"], phase, step, loss and f"loss {loss}", left]))
+                )
+
+    def _print(self, text: str) -> None:
+        clock = time.strftime("%H:%M:%S")
+        self.console.print(f"{clock}  {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def table(tasks: Sequence[Mapping[str, Any]], runs: Path, workers: int, note: str = "") -> Table:
-    """Cells and stages with their progress, and in the title how many are done and how long it will take."""
+def table(work: Work, note: str = "", rows: int | None = None) -> Table:
+    """Tasks with their progress, in the title how many are done and how long the rest will take.
+
+    Where there are more than `rows`, those that run or failed are shown before those that wait or are done.
+    """
     from rich.table import Table
 
-    states = {task["id"]: state(task_folder(runs, task)) for task in tasks}
-    counts = Counter(states.values())
-    left = _seconds_left(tasks, states, runs) / max(1, workers)
-    title = f"{counts['finished']} done · {counts['failed']} failed · {counts['running']} running"
-    title += f" · {len(tasks) - counts['finished'] - counts['failed'] - counts['running']} waiting"
-    shown = Table(title=f"{title} · about {_clock(left)} left", caption=note or None, expand=False)
+    states = {task["id"]: work.state(task) for task in work.tasks}
+    shown = Table(title=_title(work, states), caption=note or None, expand=False)
     for heading in ("cell", "state", "phase", "step", "loss", "ETA"):
         shown.add_column(heading, justify="right" if heading in ("step", "loss", "ETA") else "left")
+    tasks = _worth_showing(work.tasks, states, rows)
     for task in tasks:
         now = states[task["id"]]
-        told = read_json(task_folder(runs, task) / "progress.json") if now != "waiting" else None
+        told = read_json(work.folder(task) / "progress.json") if now != "waiting" else None
         shown.add_row(task["name"], now, *_cells(told, now), style=_STYLES[now])
+    if len(tasks) < len(states):
+        shown.add_row(f"… and {len(states) - len(tasks)} more", style="dim")
     return shown
 
 
+def _title(work: Work, states: Mapping[str, str]) -> str:
+    counts = Counter(states.values())
+    waiting = counts["waiting"] + counts["interrupted"]
+    left = _clock(_seconds_left(work, states) / max(1, work.about["workers"]))
+    parts = [f"{counts[name]} {word}" for name, word in (("finished", "done"), ("failed", "failed"))]
+    parts += [f"{counts['running']} running", f"{waiting} waiting", f"about {left} left"]
+    return " · ".join(parts)
+
+
+def _worth_showing(tasks: Sequence[Task], states: Mapping[str, str], rows: int | None) -> list[Task]:
+    if rows is None or len(tasks) <= rows:
+        return list(tasks)
+    order = list(_STYLES)
+    kept = sorted(range(len(tasks)), key=lambda place: order.index(states[tasks[place]["id"]]))[: rows - 1]
+    return [tasks[place] for place in sorted(kept)]
+
+
 def _cells(told: Mapping[str, Any] | None, now: str) -> tuple[str, str, str, str]:
+    """Phase, step, loss and time left in that phase."""
     if told is None:
         return "", "", "", ""
-    loss = f"{told['loss']:.3f}" if told.get("loss") is not None else ""
-    eta = ""
-    if now == "running" and told["step"]:
-        pace = (told["updated"] - told["started"]) / told["step"]
-        eta = _clock(pace * (told["total"] - told["step"]))
-    return told["phase"], f"{told['step']}/{told['total']}", loss, eta
+    loss = f"{told['loss']:.3f}" if told["loss"] is not None else ""
+    left = _clock(_phase_left(told)) if now == "running" and told["step"] > told["phase_step"] else ""
+    return told["phase"], f"{told['step']}/{told['total']}", loss, left
 
 
-def _seconds_left(tasks: Sequence[Mapping[str, Any]], states: Mapping[str, str], runs: Path) -> float:
-    """Estimates of the plan, scaled by how long the finished tasks took."""
-    guessed = taken = left = 0.0
-    for task in tasks:
-        folder = task_folder(runs, task)
-        if states[task["id"]] == "finished":
-            marker = read_json(folder / "finished.json") or {}
-            guessed, taken = guessed + task["seconds"], taken + marker.get("seconds", task["seconds"])
-        elif states[task["id"]] != "failed":
-            told = read_json(folder / "progress.json") or {}
-            training = told.get("phase") != "evaluation"
-            share = told["step"] / max(1, told["total"]) if told and training else (0.9 if told else 0.0)
-            left += task["seconds"] * (1 - share)
-    return left * (taken / guessed if guessed else 1.0)
+def _phase_left(told: Mapping[str, Any]) -> float:
+    """Seconds that the phase will still take, by the pace of this attempt."""
+    done = told["step"] - told["phase_step"]
+    pace = (told["updated"] - told["phase_started"]) / done if done > 0 else 0.0
+    return pace * (told["total"] - told["step"])
+
+
+def _seconds_left(work: Work, states: Mapping[str, str]) -> float:
+    """The plan's estimates scaled by how long the finished tasks took; a running phase may know better."""
+    guessed = taken = 0.0
+    for task in work.tasks:
+        marker = read_json(work.folder(task) / "finished.json")
+        if marker is not None:
+            guessed, taken = guessed + task["seconds"], taken + marker["seconds"]
+    scale = taken / guessed if guessed and taken else 1.0
+    open_tasks = [task for task in work.tasks if states[task["id"]] not in ("finished", "failed")]
+    return sum(_task_left(task["seconds"] * scale, work, task) for task in open_tasks)
+
+
+def _task_left(whole: float, work: Work, task: Task) -> float:
+    told = read_json(work.folder(task) / "progress.json")
+    if told is None:
+        return whole
+    spent = told["before"] + told["updated"] - told["started"]
+    return max(whole - spent, _phase_left(told))
 
 
 def _clock(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Progress on disk and step metrics on their way to the store; a store that is away for a while stops nothing."""
+"""Progress on disk and step metrics on their way to the store; a store that is away stops nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from ablations.files import write_json
+from ablations.files import read_json, write_json
+from ablations.system import Interrupted
 from ablations.tracking import is_passing
 
 Result = TypeVar("Result")
 Point = tuple[str, float, int, int]
-_PROGRESS_EVERY, _FLUSH_EVERY, _FLUSH_POINTS = 0.5, 5.0, 500
+_PROGRESS_EVERY, _SEND_EVERY, _SEND_POINTS = 0.5, 5.0, 200
 _PATIENCE, _LONGEST_PAUSE = 600.0, 30.0
 
 
@@ -22,18 +23,25 @@ class Recorder:
     """Writes progress.json for people and sends step metrics (name, value, milliseconds, step) in batches.
 
     Metrics that could not be sent wait in metrics.jsonl and are delivered before the cell is finished.
+
+    Attributes:
+        send: how points reach the store; None while there is no run.
+        should_stop: ends the waiting for a store that is away.
     """
 
-    def __init__(self, folder: Path, send: Callable[[list[Point]], None] | None = None) -> None:
-        self.folder, self.send = folder, send
+    def __init__(self, folder: Path, should_stop: Callable[[], bool] = lambda: False) -> None:
+        self.folder, self.should_stop = folder, should_stop
+        self.send: Callable[[list[Point]], None] | None = None
         self.started = time.time()
-        self.points: list[Point] = []
-        self._written, self._sent = 0.0, time.monotonic()
-        self.waiting = folder / "metrics.jsonl"
+        self._before = _seconds_of(read_json(folder / "progress.json"))
+        self._points: list[Point] = []
+        self._phase = {"phase": "", "phase_started": self.started, "phase_step": 0}
+        self._written, self._sent, self._pause = 0.0, time.monotonic(), _SEND_EVERY
+        self._waiting = folder / "metrics.jsonl"
 
-    def elapsed(self) -> float:
-        """Seconds since this recorder began."""
-        return time.time() - self.started
+    def seconds(self) -> float:
+        """Work so far, with that of earlier attempts which this one goes on from."""
+        return self._before + time.time() - self.started
 
     def report(
         self,
@@ -45,25 +53,45 @@ class Recorder:
     ) -> None:
         """Note how far the work is; cheap enough for every step."""
         now = time.monotonic()
+        if phase != self._phase["phase"]:
+            self._phase = {"phase": phase, "phase_started": time.time(), "phase_step": step}
         if now - self._written >= _PROGRESS_EVERY or step == total:
             self._written = now
-            progress = {"phase": phase, "step": step, "total": total, "loss": loss}
-            write_json(
-                self.folder / "progress.json",
-                {**progress, "started": self.started, "updated": time.time(), "pid": os.getpid()},
-            )
-        if metrics and self.send:
+            self._write(step, total, loss)
+        if metrics:
             stamp = int(time.time() * 1000)
-            self.points += [(name, float(value), stamp, step) for name, value in metrics.items()]
-            if len(self.points) >= _FLUSH_POINTS or now - self._sent >= _FLUSH_EVERY:
-                self._try_send()
+            self._points += [(name, float(value), stamp, step) for name, value in metrics.items()]
+        if self._points and (len(self._points) >= _SEND_POINTS or now - self._sent >= self._pause):
+            self._try_send()
 
     def flush(self) -> None:
         """Deliver everything, also what waits on disk; the store may take up to ten minutes to come back."""
-        self.deliver(self._send_all)
+        self.deliver(self.send_all)
+
+    def send_all(self) -> None:
+        """Send what waits on disk and in memory, once."""
+        if self.send is None:
+            return
+        if self._waiting.exists():
+            kept = [json.loads(line) for line in self._waiting.read_text().splitlines()]
+            self.send([(name, value, stamp, step) for name, value, stamp, step in kept])
+            self._waiting.unlink()
+        if self._points:
+            self.send(self._points)
+            self._points = []
+
+    def keep(self) -> None:
+        """Put what was not sent on disk, for the next attempt to deliver."""
+        with open(self._waiting, "a") as file:
+            file.writelines(json.dumps(point) + "\n" for point in self._points)
+        self._points = []
 
     def deliver(self, call: Callable[[], Result]) -> Result:
-        """Call until the store takes it, with growing pauses; after ten minutes its error is the cell's error."""
+        """Call until the store takes it, with growing pauses; after ten minutes its error is the cell's.
+
+        Raises:
+            Interrupted: a stop was asked for while waiting.
+        """
         begun, pause = time.monotonic(), 0.5
         while True:
             try:
@@ -71,27 +99,31 @@ class Recorder:
             except Exception as error:
                 if time.monotonic() - begun > _PATIENCE or not is_passing(error):
                     raise
-                print(f"tracking store: {error}; trying again in {pause:.0f} s")
+                if self.should_stop():
+                    raise Interrupted(f"stopped while the tracking store was away: {error}") from error
+                print(f"tracking store: {error}; trying again in {pause:.1f} s")
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _try_send(self) -> None:
-        self._sent = time.monotonic()
-        points, self.points = self.points, []
-        try:
-            self.send(points)
-        except Exception as error:  # the store is away: keep the points, go on training
-            print(f"tracking store: {error}; {len(points)} metrics kept on disk")
-            with open(self.waiting, "a") as file:
-                file.writelines(json.dumps(point) + "\n" for point in points)
+    def _write(self, step: int, total: int, loss: float | None) -> None:
+        about = {"started": self.started, "updated": time.time(), "before": self._before, "pid": os.getpid()}
+        write_json(
+            self.folder / "progress.json",
+            {**self._phase, "step": step, "total": total, "loss": loss, **about},
+        )
 
-    def _send_all(self) -> None:
-        if self.send is None:
-            return
-        if self.waiting.exists():
-            kept = [tuple(json.loads(line)) for line in self.waiting.read_text().splitlines()]
-            self.send(kept)
-            self.waiting.unlink()
-        if self.points:
-            self.send(self.points)
-            self.points = []
+    def _try_send(self) -> None:
+        """Send once; a store that is away is asked less and less often, for each try costs time."""
+        try:
+            if self.send is not None:
+                self.send(self._points)
+                self._points, self._pause = [], _SEND_EVERY
+        except Exception as error:
+            self._pause = min(2 * self._pause, 4 * _LONGEST_PAUSE)
+            print(f"tracking store: {error}; {len(self._points)} metrics kept on disk")
+            self.keep()
+        self._sent = time.monotonic()
+
+
+def _seconds_of(told: Mapping[str, float] | None) -> float:
+    return 0.0 if told is None else told["before"] + told["updated"] - told["started"]

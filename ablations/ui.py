@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import signal
 import socket
 import subprocess
 import sys
+from typing import Any
 
 from ablations import tracking
 from ablations.errors import UserError
 
 HOST = "127.0.0.1"
+_GRACE = 10
 
 
 def serve(port: int) -> int:
@@ -23,13 +27,37 @@ def serve(port: int) -> int:
         raise UserError(f"no store at {uri}: run a study first, or name the store with --tracking-uri")
     port = port if _free(port) else _any_free()
     print(f"MLflow UI: http://{HOST}:{port}  (Ctrl-C ends it)")
-    print(f"From another machine: ssh -L {port}:{HOST}:{port} {os.environ.get('USER', 'you')}@{socket.gethostname()}")
-    sys.stdout.flush()
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
+    tunnel = f"ssh -L {port}:{HOST}:{port} {getpass.getuser()}@{socket.gethostname()}"
+    print(f"From another machine: {tunnel}", flush=True)
+    return _run(uri, port)
+
+
+def _run(uri: str, port: int) -> int:
+    """The server and its workers live and die together."""
+    where = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    command = [sys.executable, "-m", "mlflow", "ui", *where]
+    server = subprocess.Popen(command, env=environment, start_new_session=True)
+    signal.signal(signal.SIGTERM, _terminated)
     try:
-        return subprocess.run([*command, "--workers", "1"], check=False).returncode
+        return server.wait()
     except KeyboardInterrupt:
         return 0
+    finally:
+        _end(server)
+
+
+def _terminated(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, number)
+            server.wait(_GRACE)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
 
 
 def _free(port: int) -> bool:

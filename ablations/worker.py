@@ -2,141 +2,152 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from ablations import tracking
 from ablations.cell import Cell
-from ablations.files import lease, read_json, state, write_json
+from ablations.files import lease, read_json, write_json
 from ablations.recorder import Recorder
 from ablations.study import Study
-from ablations.system import CellFailed, Context, Interrupted, Stage
+from ablations.system import CellFailed, Context, Interrupted, Stage, System
+from ablations.work import Task, Work
 
-_PAUSE = 0.5
-_LOG_LINES = 50
 MAX_ATTEMPTS = 3
+"""How often a task may kill its lane before it counts as failed."""
+_PAUSE = 0.3
+_LOG_LINES = 50
+
+
+def start(plan_file: str, threads: int, device: str | None) -> None:
+    """What submitit calls on the machine a lane lands on."""
+    limit(threads, device)
+    sys.path.insert(0, os.getcwd())
+    lane(Path(plan_file))
+
+
+def limit(threads: int, device: str | None = None) -> None:
+    """Set threads and GPU of this process; only what is imported afterwards is sure to heed it."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
 
 
 def lane(plan_file: Path) -> None:
     """Work on a plan until nothing is left that this lane could do."""
-    plan = read_json(plan_file)
-    runs, stop = plan_file.parents[2], plan_file.parent / "stop"
-    study = _study(plan["target"])
-    while not stop.exists():
-        ready = [task for task in plan["tasks"] if _ready(task, runs, plan)]
-        if not ready:
-            if all(_settled(task, runs, plan) for task in plan["tasks"]):
+    work = Work.read(plan_file)
+    module, _, attribute = work.about["target"].partition(":")
+    study: Study = getattr(import_module(module), attribute)
+    while not work.stop.exists() and not work.superseded():
+        if not any(_take(task, work, study) for task in work.tasks if work.ready(task)):
+            if all(map(work.settled, work.tasks)):
                 return
             time.sleep(_PAUSE)
-            continue
-        for task in ready:
-            folder = task_folder(runs, task)
-            with lease(folder / "lease.json") as mine:
-                if mine and not _settled(task, runs, plan):
-                    _work(task, folder, runs, plan, study, stop)
-                    break
 
 
-def task_folder(runs: Path, task: Mapping[str, Any]) -> Path:
-    """Where a cell or stage lives."""
-    return runs / "stages" / task["id"] if task["kind"] == "stage" else runs / task["id"]
-
-
-def _study(target: str) -> Study:
-    from importlib import import_module
-
-    module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
-
-
-def _ready(task: Mapping[str, Any], runs: Path, plan: Mapping[str, Any]) -> bool:
-    if state(task_folder(runs, task)) == "running" or _settled(task, runs, plan):
-        return False
-    return all((runs / "stages" / need / "finished.json").exists() for need in task["needs"])
-
-
-def _settled(task: Mapping[str, Any], runs: Path, plan: Mapping[str, Any]) -> bool:
-    """Finished, failed under this launch, or waiting for a stage that failed."""
-    folder = task_folder(runs, task)
-    if (folder / "finished.json").exists():
+def _take(task: Task, work: Work, study: Study) -> bool:
+    """Lease a task and do it; False if another lane was faster."""
+    with lease(work.folder(task) / "lease.json") as mine:
+        if not mine or work.settled(task):
+            return False
+        _do(task, work, study)
         return True
-    failed = read_json(folder / "failed.json")
-    if failed is not None and failed["launch"] == plan["launch_id"]:
-        return True
-    marks = [read_json(runs / "stages" / need / "failed.json") for need in task["needs"]]
-    return any(mark is not None and mark["launch"] == plan["launch_id"] for mark in marks)
 
 
-def _work(
-    task: Mapping[str, Any], folder: Path, runs: Path, plan: Mapping[str, Any], study: Study, stop: Path
-) -> None:
+def _do(task: Task, work: Work, study: Study) -> None:
     """One task, its log, and its end whatever it is."""
+    folder = work.folder(task)
     (folder / "failed.json").unlink(missing_ok=True)
-    attempts = read_json(folder / "attempts.json") or {}
-    attempts = {plan["launch_id"]: attempts.get(plan["launch_id"], 0) + 1}
-    write_json(folder / "attempts.json", attempts)
-    if attempts[plan["launch_id"]] > MAX_ATTEMPTS:
-        reason = f"its worker died {MAX_ATTEMPTS} times (killed, or out of memory?)"
-        write_json(folder / "failed.json", {"reason": reason, "launch": plan["launch_id"]})
-        return
     with _log_to(folder / "cell.log"):
-        if task["kind"] == "stage":
-            _stage(task, folder, plan, study, stop)
+        if _attempts(folder, work.launch) > MAX_ATTEMPTS:
+            reason = f"its worker died {MAX_ATTEMPTS} times (killed, or out of memory?)"
+            if task["kind"] == "cell":
+                tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
+            work.fail(task, reason)
+        elif task["kind"] == "stage":
+            _stage(task, work, study.system())
         else:
-            _cell(task, folder, runs, plan, study, stop)
+            _cell(task, work, study)
 
 
-def _stage(task: Mapping[str, Any], folder: Path, plan: Mapping[str, Any], study: Study, stop: Path) -> None:
-    stage = Stage(**task["payload"])
+def _attempts(folder: Path, launch: str) -> int:
+    """How often this launch has begun the task, this time included."""
+    earlier = read_json(folder / "attempts.json") or {}
+    count = earlier.get(launch, 0) + 1
+    write_json(folder / "attempts.json", {launch: count})
+    return count
+
+
+def _stage(task: Task, work: Work, system: System) -> None:
+    stage, folder = Stage(**task["payload"]), work.folder(task)
     recorder = Recorder(folder)
     try:
-        study.system().run_stage(stage, Context(folder, {}, recorder.report, stop.exists))
+        if not system.stage_ready(stage, folder):  # another sweep may have made it since the plan
+            system.run_stage(stage, Context(folder, {}, recorder.report, work.stop.exists))
     except Interrupted as reason:
         print(reason)
     except Exception as error:
         print(traceback.format_exc())
-        write_json(folder / "failed.json", {"reason": _reason(error), "launch": plan["launch_id"]})
+        work.fail(task, _reason(error))
     else:
-        write_json(folder / "finished.json", {"seconds": recorder.elapsed()})
+        write_json(folder / "finished.json", {"seconds": recorder.seconds()})
 
 
-def _cell(
-    task: Mapping[str, Any], folder: Path, runs: Path, plan: Mapping[str, Any], study: Study, stop: Path
-) -> None:
-    cell, stages = Cell(**task["payload"]["cell"]), task["payload"]["stages"]
+def _cell(task: Task, work: Work, study: Study) -> None:
+    """A cell from its run's beginning to its end; the store may be away for a while."""
+    cell, folder = Cell(**task["payload"]["cell"]), work.folder(task)
     write_json(folder / "config.json", cell.config)
-    uri, run_id = plan["tracking_uri"], None
-    recorder = Recorder(folder, lambda points: tracking.log_steps(uri, run_id, points))
-    folders = {name: runs / "stages" / stage for name, stage in stages.items()}
+    recorder, run_id = Recorder(folder, work.stop.exists), None
     try:
-        run_id = recorder.deliver(
-            lambda: tracking.begin_cell(uri, plan["suite"], study, plan["sweep"], plan["parent"], cell, stages)
-        )
-        outcome = study.system().run_cell(cell.config, Context(folder, folders, recorder.report, stop.exists))
+        run_id = recorder.deliver(lambda: _begin(cell, task, work, study))
+        recorder.send = lambda points: tracking.log_steps(work.about["tracking_uri"], run_id, points)
+        outcome = study.system().run_cell(cell.config, _context(task, work, recorder))
         recorder.flush()
-        recorder.deliver(lambda: tracking.finish_cell(uri, run_id, outcome))
+        spent = recorder.seconds()
+        recorder.deliver(lambda: tracking.finish_cell(work.about["tracking_uri"], run_id, outcome, spent))
     except Interrupted as reason:
         print(reason)
-        recorder.flush()
-        tracking.fail_cell(uri, run_id, str(reason), "", interrupted=True)
+        _close(run_id, work, recorder, str(reason), "", interrupted=True)
     except Exception as error:
         print(traceback.format_exc())
         log = "\n".join((folder / "cell.log").read_text().splitlines()[-_LOG_LINES:])
-        with contextlib.suppress(Exception):  # the store may be what failed; the folder says it in any case
-            tracking.fail_cell(uri, run_id, _reason(error), log)
-        write_json(folder / "failed.json", {"reason": _reason(error), "launch": plan["launch_id"]})
+        _close(run_id, work, recorder, _reason(error), log, interrupted=False)
+        work.fail(task, _reason(error))
     else:
-        write_json(folder / "finished.json", {"run_id": run_id, "seconds": recorder.elapsed()})
+        write_json(folder / "finished.json", {"run_id": run_id, "seconds": spent})
         for name in ("last.ckpt", "previous.ckpt"):
             (folder / name).unlink(missing_ok=True)
+
+
+def _begin(cell: Cell, task: Task, work: Work, study: Study) -> str:
+    about = work.about
+    place = (about["tracking_uri"], about["suite"], study, about["sweep"], about["parent"])
+    return tracking.begin_cell(*place, cell, task["payload"]["stages"])
+
+
+def _context(task: Task, work: Work, recorder: Recorder) -> Context:
+    stages = {name: work.runs / "stages" / stage for name, stage in task["payload"]["stages"].items()}
+    return Context(work.folder(task), stages, recorder.report, work.stop.exists)
+
+
+def _close(
+    run_id: str | None, work: Work, recorder: Recorder, reason: str, log: str, *, interrupted: bool
+) -> None:
+    """End a run that did not finish. The store may be what failed; the folder says it in any case."""
+    recorder.keep()
+    if run_id is not None:
+        with contextlib.suppress(Exception):
+            recorder.send_all()
+            tracking.fail_cell(work.about["tracking_uri"], run_id, reason, log, interrupted=interrupted)
 
 
 def _reason(error: Exception) -> str:
@@ -146,35 +157,14 @@ def _reason(error: Exception) -> str:
 @contextlib.contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """Everything printed, warned or logged while a task runs goes to its log."""
-    with open(path, "a", buffering=1) as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+    with (
+        open(path, "a", buffering=1) as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
         handler = logging.StreamHandler(log)
         logging.getLogger().addHandler(handler)
         try:
             yield
         finally:
             logging.getLogger().removeHandler(handler)
-
-
-def main() -> None:
-    """Run a lane from the command line, as a scheduler does."""
-    parser = argparse.ArgumentParser(description="Work on a plan until nothing is left.")
-    parser.add_argument("plan", type=Path)
-    lane(parser.parse_args().plan)
-
-
-def start(plan_file: str, threads: int, device: int | None) -> None:
-    """What submitit calls on the machine a lane lands on: set its threads and GPU before torch is imported."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the launcher's to handle
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    if device is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
-    sys.path.insert(0, os.getcwd())
-    lane(Path(plan_file))
-
-
-if __name__ == "__main__":
-    main()

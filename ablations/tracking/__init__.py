@@ -1,0 +1,44 @@
+"""The only place that talks to MLflow: experiment = study, parent run = sweep, child run = cell."""
+
+from ablations.tracking.read import (
+    CellRun,
+    SweepRun,
+    cells,
+    durations,
+    finished,
+    history,
+    predictions,
+    sweeps,
+)
+from ablations.tracking.store import default_uri, exists, is_passing, sqlite_file
+from ablations.tracking.write import (
+    begin_cell,
+    begin_sweep,
+    end_sweep,
+    fail_cell,
+    finish_cell,
+    log_steps,
+    reap,
+)
+
+__all__ = [
+    "CellRun",
+    "SweepRun",
+    "begin_cell",
+    "begin_sweep",
+    "cells",
+    "default_uri",
+    "durations",
+    "end_sweep",
+    "exists",
+    "fail_cell",
+    "finish_cell",
+    "finished",
+    "history",
+    "is_passing",
+    "log_steps",
+    "predictions",
+    "reap",
+    "sqlite_file",
+    "sweeps",
+]

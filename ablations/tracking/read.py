@@ -1,0 +1,115 @@
+"""What plans and reports read from the store. Nothing here creates one."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from ablations.tracking.store import cell_runs, client, exists, runs
+
+_FINISHED = "FINISHED"
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """A cell's run as reports need it. Times are seconds since the epoch."""
+
+    run_id: str
+    cell_id: str
+    name: str
+    status: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    start: float
+    end: float
+    artifact_uri: str
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """A sweep's parent run and what was declared before its cells ran."""
+
+    run_id: str
+    name: str
+    experiment: str
+    start: float
+    declaration: Mapping[str, Any]
+
+
+def finished(uri: str, ids: Sequence[str]) -> dict[str, str]:
+    """Cell id -> run id of those that are finished."""
+    return {run.cell_id: run.run_id for run in cells(uri, ids) if run.status == _FINISHED}
+
+
+def cells(uri: str, ids: Sequence[str]) -> list[CellRun]:
+    """One run per cell, in the order of `ids`: a finished one if there is any, else the newest."""
+    best: dict[str, Any] = {}
+    for run in cell_runs(uri, ids):
+        earlier = best.setdefault(run.data.tags["cell_id"], run)
+        if run.info.status == _FINISHED != earlier.info.status:
+            best[run.data.tags["cell_id"]] = run
+    return [_cell_run(best[key]) for key in ids if key in best]
+
+
+def durations(uri: str, ids: Sequence[str]) -> dict[str, float]:
+    """Seconds of work that finished cells took, without the pauses between attempts."""
+    found = [run for run in cells(uri, ids) if run.status == _FINISHED]
+    return {run.cell_id: run.metrics.get("seconds", run.end - run.start) for run in found}
+
+
+def sweeps(uri: str, study: str | None = None) -> list[SweepRun]:
+    """Sweeps of a study (or of all), oldest first, with their declarations."""
+    if not exists(uri):
+        return []
+    query = "tags.`ablate.kind` = 'sweep'" + (f" and tags.study = '{study}'" if study else "")
+    found = sorted(runs(uri, query), key=lambda run: run.info.start_time)
+    names = {found.experiment_id: found.name for found in client(uri).search_experiments()}
+    return [
+        SweepRun(
+            run_id=run.info.run_id,
+            name=run.info.run_name,
+            experiment=names[run.info.experiment_id],
+            start=run.info.start_time / 1000,
+            declaration=json.loads(Path(_download(uri, run.info.run_id, "sweep.json")).read_text()),
+        )
+        for run in found
+    ]
+
+
+def history(uri: str, run_id: str, metric: str) -> list[tuple[int, float]]:
+    """A step curve: (step, value)."""
+    return [(point.step, point.value) for point in client(uri).get_metric_history(run_id, metric)]
+
+
+def predictions(uri: str, run_id: str) -> Path:
+    """Where a cell's per-item predictions lie, fetched if they lie elsewhere."""
+    return Path(_download(uri, run_id, "predictions.parquet"))
+
+
+def _download(uri: str, run_id: str, name: str) -> str:
+    place = client(uri).get_run(run_id).info.artifact_uri
+    if place.startswith("file://"):
+        return unquote(urlparse(place).path) + "/" + name
+    return client(uri).download_artifacts(run_id, name, tempfile.mkdtemp(prefix="ablate-"))
+
+
+def _cell_run(run: Any) -> CellRun:
+    info, data = run.info, run.data
+    return CellRun(
+        run_id=info.run_id,
+        cell_id=data.tags["cell_id"],
+        name=info.run_name,
+        status=info.status,
+        tags=dict(data.tags),
+        params=dict(data.params),
+        metrics=dict(data.metrics),
+        start=info.start_time / 1000,
+        end=(info.end_time or info.start_time) / 1000,
+        artifact_uri=info.artifact_uri,
+    )

@@ -1,0 +1,102 @@
+"""Which store is used, a client of it, and how its runs are found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_ASK_ONE_BY_ONE = 40
+_PAGE = 1000
+_LASTING = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
+_LASTING |= {"PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_STATE"}
+_ABOUT_THE_WIRE = {"requests", "urllib3", "sqlalchemy", "sqlite3"}
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # MLflow's seven would hold a training step for minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
+
+def default_uri() -> str:
+    """`MLFLOW_TRACKING_URI`, else a SQLite file in the working directory; the path of a file is absolute."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    file = sqlite_file(uri)
+    return f"sqlite:///{file.absolute()}" if file else uri
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The database file behind a SQLite URI."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def exists(uri: str) -> bool:
+    """Whether there is a store at all: reading must not create one."""
+    file = sqlite_file(uri)
+    return file is None or file.exists()
+
+
+@lru_cache(maxsize=8)
+def client(uri: str) -> MlflowClient:
+    """A client of the store. A fresh SQLite store is made under a lock: two at once would corrupt it."""
+    import logging
+
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    for name in ("alembic", "mlflow", "mlflow.store.db.utils"):  # mlflow sets its own levels when imported
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with _lock(sqlite_file(uri)):
+        found = MlflowClient(tracking_uri=uri)
+        found.search_experiments(max_results=1)
+    return found
+
+
+@contextmanager
+def _lock(file: Path | None) -> Iterator[None]:
+    if file is None:
+        yield
+        return
+    import fcntl
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file.with_name(f".{file.name}.lock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether a store that is away or busy explains the error, so that trying again later makes sense."""
+    if hasattr(error, "error_code"):
+        return error.error_code not in _LASTING
+    wire = any(kind.__module__.partition(".")[0] in _ABOUT_THE_WIRE for kind in type(error).__mro__)
+    return wire or isinstance(error, ConnectionError | TimeoutError)
+
+
+def cell_runs(uri: str, ids: Sequence[str]) -> list[Any]:
+    """MLflow's runs of cells, newest first, over all experiments; the store knows no `in` for tags."""
+    if not ids or not exists(uri):
+        return []
+    if len(ids) <= _ASK_ONE_BY_ONE:
+        return [run for key in ids for run in runs(uri, f"tags.cell_id = '{key}'")]
+    wanted = set(ids)
+    return [run for run in runs(uri, "tags.`ablate.kind` = 'cell'") if run.data.tags["cell_id"] in wanted]
+
+
+def runs(uri: str, query: str) -> Iterator[Any]:
+    """Every run that answers the query, over all experiments, newest first."""
+    store, token = client(uri), None
+    experiments = [experiment.experiment_id for experiment in store.search_experiments()]
+    while experiments:
+        page = store.search_runs(experiments, query, max_results=_PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

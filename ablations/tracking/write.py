@@ -1,0 +1,153 @@
+"""What sweeps and cells write to the store."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ablations.cell import Cell, flatten
+from ablations.provenance import provenance
+from ablations.study import Study
+from ablations.system import Outcome
+from ablations.tracking.store import cell_runs, client, runs, sqlite_file
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
+
+_PARAMETERS, _METRICS, _LENGTH = 100, 1000, 6000
+
+
+def begin_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], cells: Sequence[Cell]) -> str:
+    """The sweep's parent run, with study, claims and cells written down before any cell runs; its id.
+
+    `sweep` has `id`, `name`, `scale` and whatever else to keep. The same id goes on in its earlier run.
+    """
+    store = client(uri)
+    listed = [{"id": c.id, "name": c.name, "seed": c.seed, "axes": dict(c.axes)} for c in cells]
+    earlier = next(runs(uri, f"tags.`ablate.kind` = 'sweep' and tags.sweep = '{sweep['id']}'"), None)
+    if earlier is not None:
+        run_id = earlier.info.run_id
+        store.update_run(run_id, status="RUNNING")
+    else:
+        run_id = _new_sweep(uri, suite, study, sweep, len(cells))
+    store.log_dict(run_id, {"study": study.declaration(), "cells": listed, **sweep}, "sweep.json")
+    return run_id
+
+
+def _new_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], cells: int) -> str:
+    store = client(uri)
+    tags = {"ablate.kind": "sweep", "study": study.name, "sweep": sweep["id"], "scale": sweep["scale"]}
+    tags["mlflow.note.content"] = f"{study.question}\n\nLesson of the paper: {study.lesson}"
+    name = f"{sweep['name']} · {sweep['scale']} · {cells} cells"
+    experiment = _experiment(store, uri, f"{suite}/{study.name}", study.question)
+    return store.create_run(experiment, run_name=name, tags=tags | provenance()).info.run_id
+
+
+def end_sweep(uri: str, run_id: str, status: str = "FINISHED") -> None:
+    """Close a sweep's parent run as FINISHED, FAILED or KILLED."""
+    client(uri).set_terminated(run_id, status)
+
+
+def _experiment(store: MlflowClient, uri: str, name: str, question: str) -> str:
+    found = store.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    from mlflow.exceptions import MlflowException
+
+    file = sqlite_file(uri)
+    place = (file.parent.absolute() / "mlartifacts").as_uri() if file else None
+    try:
+        created = store.create_experiment(name, artifact_location=place)
+    except MlflowException:
+        found = store.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return found.experiment_id  # somebody else was first
+    store.set_experiment_tag(created, "mlflow.note.content", question)
+    return created
+
+
+def begin_cell(
+    uri: str, suite: str, study: Study, sweep_id: str, parent: str, cell: Cell, stages: Mapping[str, str]
+) -> str:
+    """The cell's run, resumed by its content address if there is one; its id. `stages`: name -> stage id."""
+    store = client(uri)
+    earlier = cell_runs(uri, [cell.id])
+    if earlier:
+        run_id = earlier[0].info.run_id
+        store.update_run(run_id, status="RUNNING")
+        store.set_tag(run_id, "ablate.state", "running")
+        return run_id
+    experiment = _experiment(store, uri, f"{suite}/{study.name}", study.question)
+    tags = {"ablate.kind": "cell", "ablate.state": "running", "cell_id": cell.id, "study": study.name}
+    tags |= {"sweep": sweep_id, "seed": str(cell.seed), "scale": cell.scale, "mlflow.parentRunId": parent}
+    tags |= {f"axis.{name}": str(value) for name, value in cell.axes.items()}
+    tags |= {f"stage.{name}": stage for name, stage in stages.items()}
+    run_id = store.create_run(experiment, run_name=cell.name, tags=tags | provenance()).info.run_id
+    _log_parameters(store, run_id, cell.config)
+    return run_id
+
+
+def _log_parameters(store: MlflowClient, run_id: str, config: Mapping[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    found = [Param(name, str(value)[:_LENGTH]) for name, value in flatten(config).items()]
+    for start in range(0, len(found), _PARAMETERS):
+        store.log_batch(run_id, params=found[start : start + _PARAMETERS])
+
+
+def log_steps(uri: str, run_id: str, points: Sequence[tuple[str, float, int, int]]) -> None:
+    """Step metrics (name, value, milliseconds, step), in batches as large as the store allows."""
+    from mlflow.entities import Metric
+
+    for start in range(0, len(points), _METRICS):
+        client(uri).log_batch(run_id, metrics=[Metric(*point) for point in points[start : start + _METRICS]])
+
+
+def finish_cell(uri: str, run_id: str, outcome: Outcome, seconds: float | None = None) -> None:
+    """Artifacts, then every final metric in one batch, then the status: only now is the cell finished.
+
+    `seconds` is the work the cell took over all its attempts.
+    """
+    from mlflow.entities import Metric, RunTag
+
+    store = client(uri)
+    for artifact in outcome.artifacts:
+        store.log_artifact(run_id, str(artifact))
+    if outcome.datasets:
+        store.log_inputs(run_id, datasets=[_dataset(row) for row in outcome.datasets])
+    final = {**outcome.metrics, **{f"fact.{name}": value for name, value in outcome.facts.items()}}
+    final |= {} if seconds is None else {"seconds": seconds}
+    now = int(time.time() * 1000)
+    metrics = [Metric(name, float(value), now, 0) for name, value in final.items()]
+    store.log_batch(run_id, metrics=metrics, tags=[RunTag("ablate.state", "finished")])
+    store.set_terminated(run_id, "FINISHED")
+
+
+def _dataset(row: Mapping[str, Any]) -> DatasetInput:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = json.dumps({"weight": row["weight"]})
+    entity = Dataset(row["name"], str(row["digest"]), "ablate", source, profile=json.dumps(row))
+    return DatasetInput(entity, [InputTag("mlflow.data.context", f"weight {row['weight']:.3g}")])
+
+
+def fail_cell(uri: str, run_id: str, reason: str, log: str, *, interrupted: bool = False) -> None:
+    """Close a run as FAILED with its reason and last log lines, or as KILLED if it can be resumed."""
+    store = client(uri)
+    store.set_tag(run_id, "ablate.state", "interrupted" if interrupted else "failed")
+    store.set_tag(run_id, "ablate.reason", reason[:_LENGTH])
+    if log:
+        store.log_text(run_id, log, "failure.txt")
+    store.set_terminated(run_id, "KILLED" if interrupted else "FAILED")
+
+
+def reap(uri: str, reasons: Mapping[str, str], *, interrupted: bool = True) -> None:
+    """Close the runs of cells (id -> reason) whose process is gone: nobody else will."""
+    for run in cell_runs(uri, list(reasons)):
+        if run.info.status == "RUNNING":
+            reason = reasons[run.data.tags["cell_id"]]
+            fail_cell(uri, run.info.run_id, reason, "", interrupted=interrupted)

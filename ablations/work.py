@@ -1,0 +1,85 @@
+"""A launched plan as lanes, launcher and onlookers see it: plan.json and the folders of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.files import read_json, state, write_json
+
+Task = Mapping[str, Any]
+"""A task as plan.json has it: kind, id, name, needs, seconds, payload (see `ablations.plan.Task`)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A plan on disk, at `<runs>/sweeps/<sweep id>/plan.json`. `about` is that file less its tasks."""
+
+    plan_file: Path
+    about: Mapping[str, Any]
+    tasks: list[Task]
+
+    @classmethod
+    def read(cls, plan_file: Path) -> Work:
+        """The work that the file describes."""
+        about = read_json(plan_file)
+        return cls(plan_file, about, about.pop("tasks"))
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all cells and stages."""
+        return self.plan_file.parents[2]
+
+    @property
+    def launch(self) -> str:
+        """Which launch of the sweep this is."""
+        return self.about["launch_id"]
+
+    @property
+    def stop(self) -> Path:
+        """The file that asks lanes to stop."""
+        return self.plan_file.parent / "stop"
+
+    def superseded(self) -> bool:
+        """Whether the sweep has been launched anew, so that other lanes work on it."""
+        now = read_json(self.plan_file)
+        return now is not None and now["launch_id"] != self.launch
+
+    def folder(self, task: Task) -> Path:
+        """Where a cell or stage lives."""
+        return self._stage(task["id"]) if task["kind"] == "stage" else self.runs / task["id"]
+
+    def state(self, task: Task) -> str:
+        """`finished`, `failed`, `interrupted`, `running` or `waiting`."""
+        return state(self.folder(task))
+
+    def settled(self, task: Task) -> bool:
+        """Finished, failed under this launch, or waiting for a stage that failed under it."""
+        folder = self.folder(task)
+        if (folder / "finished.json").exists():
+            return True
+        return any(self._failed(place) for place in (folder, *map(self._stage, task["needs"])))
+
+    def ready(self, task: Task) -> bool:
+        """Whether a lane could take it now."""
+        if self.settled(task) or self.state(task) == "running":
+            return False
+        return all((self._stage(need) / "finished.json").exists() for need in task["needs"])
+
+    def fail(self, task: Task, reason: str) -> None:
+        """Mark a task as failed under this launch."""
+        write_json(self.folder(task) / "failed.json", {"reason": reason, "launch": self.launch})
+
+    def reason(self, task: Task) -> str | None:
+        """Why a task failed."""
+        mark = read_json(self.folder(task) / "failed.json")
+        return None if mark is None else mark["reason"]
+
+    def _stage(self, name: str) -> Path:
+        return self.runs / "stages" / name
+
+    def _failed(self, folder: Path) -> bool:
+        mark = read_json(folder / "failed.json")
+        return mark is not None and mark["launch"] == self.launch
