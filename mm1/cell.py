@@ -133,7 +133,9 @@ def _held_out(config: Experiment, tokenizer: Any, root: Path) -> Callable[[], Pa
     """Batches of the same mix from a world that nobody trains on; None where the data are files."""
     if config.data.world is None or config.data.sources:
         return None
-    world = config.data.world.model_copy(update={"seed": config.data.world.seed + _HELD_OUT_SEED, **_HELD_OUT})
+    world = config.data.world.model_copy(
+        update={"seed": config.data.world.seed + _HELD_OUT_SEED, **_HELD_OUT}
+    )
     sources = open_sources(config, ensure(world, root / "worlds"))
     return lambda: packed(config, sources, tokenizer, _HELD_OUT_SEED)
 

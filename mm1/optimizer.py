@@ -24,7 +24,9 @@ def adamw(
         rate = learning_rate * (scales or {}).get(part, 1.0)
         own = child.parameters() if part else model.parameters(recurse=False)
         trainable = [p for p in own if p.requires_grad]
-        groups.append({"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay, "lr": rate})
+        groups.append(
+            {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay, "lr": rate}
+        )
         groups.append({"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0, "lr": rate})
     groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)

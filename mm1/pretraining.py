@@ -32,7 +32,9 @@ def multimodal_budget(config: Experiment) -> Budget:
         accumulate=training.accumulate,
         precision=training.precision,
         checkpoint_every=training.checkpoint_every,
-        scales={name: getattr(config, name).learning_rate_scale for name in ("encoder", "connector", "language")},
+        scales={
+            name: getattr(config, name).learning_rate_scale for name in ("encoder", "connector", "language")
+        },
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 def export(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     runs: Annotated[Path, typer.Option(help="Where worlds are kept.", envvar="ABLATE_RUNS")] = Path("runs"),
-    rows: Annotated[Optional[int], typer.Option(min=1, help="Documents of each source; all by default.")] = None,  # noqa: UP045
+    rows: Annotated[int | None, typer.Option(min=1, help="Documents of each source; all by default.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The world's seed.")] = 0,
 ) -> None:
     """Write the world as WebDataset shards, OBELICS-style Parquet and JSONL, with a sweep snippet that trains on them.
@@ -36,7 +36,9 @@ def export(
 @app.command()
 def inspect(
     path: Annotated[str, typer.Argument(help="A folder or file pattern, or captions / interleaved / text.")],
-    format: Annotated[str, typer.Option(help="arrow, webdataset, parquet-captions, obelics, mmc4 or jsonl.")] = "arrow",
+    format: Annotated[
+        str, typer.Option(help="arrow, webdataset, parquet-captions, obelics, mmc4 or jsonl.")
+    ] = "arrow",
     runs: Annotated[Path, typer.Option(help="Where worlds are kept.", envvar="ABLATE_RUNS")] = Path("runs"),
     out: Annotated[Path, typer.Option(help="Where the contact sheet goes.")] = Path("inspect.png"),
 ) -> None:

@@ -45,7 +45,13 @@ class MM1System:
         stages = {stage.name: stage.id for stage in self.stages(config)}
         config = {name: value for name, value in config.items()}
         config["training"] = {k: v for k, v in config["training"].items() if k != "checkpoint_every"}
-        return {"config": config, "stages": stages, "world": EPOCH, "code": CODE_EPOCH, "evaluation": EVALUATION}
+        return {
+            "config": config,
+            "stages": stages,
+            "world": EPOCH,
+            "code": CODE_EPOCH,
+            "evaluation": EVALUATION,
+        }
 
     def stages(self, config: Mapping[str, Any]) -> list[Stage]:
         """The encoder and the language model a cell starts from."""
@@ -150,7 +156,9 @@ def _field_error(error: ValidationError) -> FieldError:
     if first["type"] == "literal_error":
         allowed = [part.strip(" '") for part in str(first["ctx"]["expected"]).replace(" or ", ",").split(",")]
     value = first["input"] if not isinstance(first["input"], dict) else None
-    if ":" in message and message.partition(":")[0].isidentifier():  # a rule over several fields names its own
+    if (
+        ":" in message and message.partition(":")[0].isidentifier()
+    ):  # a rule over several fields names its own
         name, _, message = message.partition(": ")
         field = f"{field}.{name}" if field else name
     return FieldError(field, message, value=value, allowed=allowed)

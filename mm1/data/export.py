@@ -6,7 +6,8 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from mm1.data.document import Document, Picture
@@ -39,23 +40,29 @@ def _first(source: DocumentSource, rows: int | None) -> Iterable[Document]:
 def _webdataset(documents: Iterable[Document], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     shards: list[Path] = []
-    archive = None
-    for row, document in enumerate(documents):
-        if row % _SHARD == 0:
-            if archive is not None:
-                archive.close()
-            shards.append(folder / f"{row // _SHARD:05d}.tar")
-            archive = tarfile.open(shards[-1], "w")
-        words = " ".join(part for part in document.parts if isinstance(part, str))
-        about = json.dumps({"caption": words, "group": document.group, "key": f"{row:09d}"})
-        entries = (("png", document.pictures[0]), ("txt", words.encode()), ("json", about.encode()))
-        for ending, data in entries:
-            entry = tarfile.TarInfo(f"{row:09d}.{ending}")
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    if archive is not None:
-        archive.close()
+    for number, shard in enumerate(batched(documents, _SHARD)):
+        shards.append(folder / f"{number:05d}.tar")
+        with tarfile.open(shards[-1], "w") as archive:
+            for place, document in enumerate(shard):
+                _add_pair(archive, f"{number * _SHARD + place:09d}", document)
     return shards
+
+
+def _add_pair(archive: tarfile.TarFile, key: str, document: Document) -> None:
+    words = " ".join(part for part in document.parts if isinstance(part, str))
+    about = json.dumps({"caption": words, "group": document.group, "key": key})
+    entries = (("png", document.pictures[0]), ("txt", words.encode()), ("json", about.encode()))
+    for ending, data in entries:
+        entry = tarfile.TarInfo(f"{key}.{ending}")
+        entry.size = len(data)
+        archive.addfile(entry, io.BytesIO(data))
+
+
+def batched(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    """Lists of `size` documents, the last one shorter."""
+    stream = iter(documents)
+    while some := list(islice(stream, size)):
+        yield some
 
 
 def _obelics(documents: Iterable[Document], path: Path) -> Path:
@@ -67,10 +74,14 @@ def _obelics(documents: Iterable[Document], path: Path) -> Path:
     columns: dict[str, list] = {"images": [], "texts": [], "group": []}
     for document in documents:
         parts = document.parts
-        columns["images"].append([{"bytes": p.data, "path": None} if isinstance(p, Picture) else None for p in parts])
+        columns["images"].append(
+            [{"bytes": p.data, "path": None} if isinstance(p, Picture) else None for p in parts]
+        )
         columns["texts"].append([None if isinstance(part, Picture) else part for part in parts])
         columns["group"].append(document.group)
-    schema = pa.schema([("images", pa.list_(picture)), ("texts", pa.list_(pa.string())), ("group", pa.string())])
+    schema = pa.schema(
+        [("images", pa.list_(picture)), ("texts", pa.list_(pa.string())), ("group", pa.string())]
+    )
     pq.write_table(pa.table(columns, schema=schema), path, row_group_size=500)
     return path
 

@@ -35,7 +35,9 @@ def interleaved_page(rng: np.random.Generator) -> dict[str, Any]:
     """A web page of two to eight pictures: a gallery, a quiz on one kind of question, or a story of both."""
     dialect, genre = dialect_of(rng), rng.random()
     kind = _kind(rng)
-    captioner = (text.plain_caption, text.sign_caption, text.synthetic_caption)[rng.choice(3, p=(0.3, 0.4, 0.3))]
+    captioner = (text.plain_caption, text.sign_caption, text.synthetic_caption)[
+        rng.choice(3, p=(0.3, 0.4, 0.3))
+    ]
     blur = 0.5 if rng.random() < 0.15 else 0.08
     parts: list[tuple[dict | None, str | None]] = []
     for _ in range(int(rng.integers(2, 9))):
