@@ -41,6 +41,8 @@ _STYLE = {
     "savefig.bbox": "tight",
 }
 
+_MANY_STEPS = 30  # curves with more points are smoothed
+
 
 def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tuple[Path, str]]:
     """Write every figure that the results allow: name -> (PNG, what it shows); the SVG lies beside it."""
@@ -166,25 +168,30 @@ def _benchmarks(results: Results) -> Figure | None:
 
 
 def _loss(results: Results, curves: pd.DataFrame) -> Figure | None:
-    """Training loss by step; a colour per setting."""
+    """Loss by step, a panel for training and one for held-out documents; a colour per setting."""
     import matplotlib.pyplot as plt
     import seaborn
 
     if curves.empty:
         return None
-    figure, axes = plt.subplots(figsize=(4.6, 3.1), layout="constrained")
+    names = list(dict.fromkeys(curves["loss"]))
+    figure, panels = plt.subplots(
+        1, len(names), figsize=(4.2 * len(names), 3.1), layout="constrained", squeeze=False
+    )
     found = settings(results)
-    for setting, colour in zip(found, seaborn.color_palette("viridis", len(found)), strict=True):
-        own = curves[curves["cell_id"].isin(set(setting.cells["cell_id"]))]
-        seeds = own.pivot_table(index="step", columns="cell_id", values="value")
-        smooth = seeds.rolling(5, center=True, min_periods=1).mean()
-        axes.plot(smooth.index, smooth, color=colour, alpha=0.25, linewidth=0.6)
-        axes.plot(
-            smooth.index, smooth.mean(axis=1), color=colour, linewidth=1.5, label=" / ".join(setting.labels)
-        )
-    axes.set(xlabel="step", ylabel="training loss")
-    axes.legend(title=_axis_title(results), frameon=False)
-    _trim(figure)
+    for name, axes in zip(names, panels[0], strict=True):
+        for setting, colour in zip(found, seaborn.color_palette("viridis", len(found)), strict=True):
+            own = curves[curves["cell_id"].isin(set(setting.cells["cell_id"])) & (curves["loss"] == name)]
+            seeds = own.pivot_table(index="step", columns="cell_id", values="value")
+            smooth = (
+                seeds.rolling(5, center=True, min_periods=1).mean() if len(seeds) > _MANY_STEPS else seeds
+            )
+            axes.plot(smooth.index, smooth, color=colour, alpha=0.25, linewidth=0.6)
+            label = " / ".join(setting.labels)
+            axes.plot(smooth.index, smooth.mean(axis=1), color=colour, linewidth=1.5, label=label)
+        axes.set(xlabel="step", ylabel=f"{name} loss")
+        _trim(axes.figure)
+    panels[0][-1].legend(title=_axis_title(results), frameon=False)
     return figure
 
 

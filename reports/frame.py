@@ -128,14 +128,18 @@ def read(study: str, tracking_uri: str, cells: Collection[str] | None = None) ->
     )
 
 
-def curves(results: Results, tracking_uri: str, metric: str = "multimodal/loss") -> pd.DataFrame:
-    """Training curves: `cell_id`, `step`, `value`."""
+LOSSES = {"training": "multimodal/loss", "held out": "held_out/loss"}
+
+
+def curves(results: Results, tracking_uri: str) -> pd.DataFrame:
+    """Loss by step: `cell_id`, `loss` (a name of LOSSES), `step`, `value`."""
     rows = [
-        (cell_id, step, value)
+        (cell_id, name, step, value)
         for cell_id, run_id in zip(results.cells["cell_id"], results.cells["run_id"], strict=True)
+        for name, metric in LOSSES.items()
         for step, value in tracking.history(tracking_uri, run_id, metric)
     ]
-    return pd.DataFrame(rows, columns=["cell_id", "step", "value"])
+    return pd.DataFrame(rows, columns=["cell_id", "loss", "step", "value"])
 
 
 def _ids(sweep: SweepRun) -> set[str]:
