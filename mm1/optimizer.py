@@ -19,11 +19,12 @@ def adamw(
     Args:
         scales: name of a child module -> factor on its learning rate; 1 where it is not named.
     """
-    groups = []
+    groups, taken = [], set()
     for part, child in (*model.named_children(), ("", model)):
         rate = learning_rate * (scales or {}).get(part, 1.0)
         own = child.parameters() if part else model.parameters(recurse=False)
-        trainable = [p for p in own if p.requires_grad]
+        trainable = [p for p in own if p.requires_grad and p not in taken]
+        taken.update(trainable)  # tied weights are found in two parts and belong to the first
         groups.append(
             {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay, "lr": rate}
         )
