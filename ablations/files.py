@@ -119,11 +119,12 @@ def _alive(pid: int, started: str | None) -> bool:
 
 
 def _started(pid: int) -> str | None:
+    """When a process began, in ticks; None where the system does not tell, `ended` for one not yet buried."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] == "Z" and pid != os.getpid() else fields[19]
+    return "ended" if fields[0] == "Z" else fields[19]
 
 
 def state(folder: Path) -> str:

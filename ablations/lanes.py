@@ -23,7 +23,7 @@ from ablations.progress import Progress
 from ablations.work import Work
 from ablations.worker import MAX_ATTEMPTS, lane, limit, start
 
-_POLL = 0.5
+_POLL, _GRACE = 0.5, 5.0
 _SLURM_LANES = 8
 _SLURM = ("partition", "account", "qos", "gres", "constraint")
 _WEEK = 7 * 24 * 60
@@ -174,3 +174,6 @@ def _kill(work: Work, lanes: list[Lane]) -> None:
                 os.kill(held["pid"], signal.SIGKILL)
     for one in lanes:
         one.job.cancel(check=False)
+    end = time.monotonic() + _GRACE
+    while not all(one.job.done() for one in lanes) and time.monotonic() < end:
+        time.sleep(0.1)

@@ -1,0 +1,124 @@
+"""The lab study, run for real: in this process, or as people run it."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+LAB = Path(__file__).parent / "lab"
+sys.path.insert(0, str(LAB))
+
+
+@dataclass
+class Lab:
+    """A folder with a sweep file, a run folder and a store."""
+
+    folder: Path
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder}/mlflow.db"
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    def write(self, text: str) -> None:
+        """The sweep file."""
+        (self.folder / "lab.yaml").write_text(text)
+
+    def prepare(self) -> tuple[Any, Any, Any]:
+        """Study, sweep and plan as the command makes them."""
+        from ablations import grid, plan, studies, sweep, tracking
+
+        study = studies.get("lab")
+        wanted = sweep.read(self.folder / "lab.yaml", "lab", ["micro"])
+        cells = grid.cells(study, study.system(), wanted)
+        done = tracking.finished(self.uri, [cell.id for cell in cells])
+        return study, wanted, plan.make(cells, study.system(), self.runs / "stages", done)
+
+    def launch(self) -> tuple[int, str]:
+        """Run the sweep from this process: exit code and what the terminal shows."""
+        from ablations import launch
+
+        study, wanted, todo = self.prepare()
+        console = Console(file=io.StringIO(), width=100)
+        code = launch.run(study, wanted, todo, self.runs, console)
+        return code, console.file.getvalue()
+
+    def cells(self) -> dict[str, Any]:
+        """The cells' runs in the store, by name."""
+        from ablations import tracking
+
+        ids = [cell.id for cell in self.prepare()[2].cells]
+        return {run.name: run for run in tracking.cells(self.uri, ids)}
+
+    def cell_folder(self, name: str) -> Path:
+        return self.runs / next(cell.id for cell in self.prepare()[2].cells if cell.name == name)
+
+    def steps(self, name: str) -> list[int]:
+        """Steps the cell has made, over all its attempts."""
+        file = self.cell_folder(name) / "steps.txt"
+        return [int(line) for line in file.read_text().split()] if file.exists() else []
+
+    def start(self) -> subprocess.Popen[str]:
+        """`ablate lab --grid lab.yaml` in a session of its own, as a terminal would have it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "ablations.cli", "lab", "--grid", "lab.yaml"],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
+        return kept | {"PYTHONPATH": str(LAB), "MLFLOW_TRACKING_URI": self.uri, "OMP_NUM_THREADS": "1"}
+
+
+def wait_until(true: Callable[[], Any], seconds: float = 60) -> Any:
+    """What `true` returns, once it is not empty."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def wait() -> Callable[..., Any]:
+    return wait_until
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that has been initialised, which takes seconds."""
+    from ablations.tracking.store import client
+
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    client(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def lab(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A lab in a folder with an empty store, which is the working directory."""
+    place = Lab(tmp_path)
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.uri)
+    monkeypatch.setenv("PYTHONPATH", str(LAB))
+    yield place
