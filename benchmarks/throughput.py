@@ -14,7 +14,7 @@ from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForCon
 from benchmarks.common import interleave, report, seconds, world
 from mm1.config import Experiment
 from mm1.data.encoding import Encoded
-from mm1.data.loader import LANES, PackedBatches
+from mm1.data.loader import PackedBatches
 from mm1.data.packing import assemble
 from mm1.data.sources import world_sources
 from mm1.language.tokenizer import load_tokenizer
@@ -57,10 +57,7 @@ def documents(config: Experiment, tokenizer) -> list[list[list[Encoded]]]:
         length=256,
         seed=0,
     )
-    numbers = [range(step * _SEQUENCES, (step + 1) * _SEQUENCES) for step in range(_STEPS)]
-    return [
-        [loader._lane_packer(s % LANES, loader.schedule.source(s)).pack() for s in steps] for steps in numbers
-    ]
+    return [loader.documents() for _ in range(_STEPS)]
 
 
 def ours_batch(rows: list[list[Encoded]], config: Experiment, tokenizer) -> dict[str, torch.Tensor]:

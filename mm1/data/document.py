@@ -26,5 +26,7 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The text with `<image>` where the images stand."""
-        return " ".join(part if isinstance(part, str) else "<image>" for part in self.parts)
+        """The text with `<image>` where the images stand, and nowhere else."""
+        return " ".join(
+            part.replace("<image>", " ") if isinstance(part, str) else "<image>" for part in self.parts
+        )

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A document ready for packing: ids (L,) and its images (n, 3, R, R) uint8, in reading order."""
+    """A document ready for packing: ids (L,) and its n images, uint8 (3, R, R) each, in reading order.
+
+    `cut` says that its end is missing, because it was longer than a sequence.
+    """
 
     ids: np.ndarray
     images: list[np.ndarray]
+    cut: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -38,14 +42,14 @@ class Encoder:
 
     def encode(self, document: Document) -> Encoded:
         """Encode one document; an unreadable picture raises CorruptImage."""
-        tokens = self.tokenizer._tokenizer.encode(document.text, add_special_tokens=False).ids
+        tokens = self.tokenizer.backend_tokenizer.encode(document.text, add_special_tokens=False).ids
         ids = np.array([self._ends[0], *tokens, self._ends[1]], dtype=np.int64)
         ids = np.repeat(ids, np.where(ids == self.image_id, self.image_tokens, 1))
         pictures = document.pictures
-        if len(ids) > self.length:
+        if cut := len(ids) > self.length:
             ids = self._cut(ids)
             pictures = pictures[: int((ids == self.image_id).sum()) // self.image_tokens]
-        return Encoded(ids, [decode(picture, self.resolution) for picture in pictures])
+        return Encoded(ids, [decode(picture, self.resolution) for picture in pictures], cut)
 
     def _cut(self, ids: np.ndarray) -> np.ndarray:
         ids = ids[: self.length]

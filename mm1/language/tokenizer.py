@@ -20,8 +20,9 @@ def load_tokenizer(config: Language) -> PreTrainedTokenizerFast:
 
     tokenizer = AutoTokenizer.from_pretrained(config.pretrained, trust_remote_code=False)
     tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE]})
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    for missing in ("bos_token", "pad_token"):
+        if getattr(tokenizer, missing) is None:
+            setattr(tokenizer, missing, tokenizer.eos_token)
     return tokenizer
 
 
