@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ablations import grid, launch, plan_view, preflight, studies, sweep, tracking
+from ablations import grid, lanes, launch, plan_view, preflight, studies, sweep, tracking
 from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.plan import Plan
@@ -64,7 +64,7 @@ def _print_results(study: Study, todo: Plan, tracking_uri: str, console: Console
 def plan(order: Order, as_json: bool) -> int:
     """Print the plan of a sweep; start nothing."""
     _, wanted, todo = _prepare(order)
-    team = launch.workers(wanted.launch)
+    team = lanes.workers(wanted.launch)
     if as_json:
         facts = todo.as_json() | {"workers": team, "wall": todo.wall(team)}
         print(json.dumps(facts, indent=2))

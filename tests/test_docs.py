@@ -49,4 +49,6 @@ def run(command, project):
     environment = {**os.environ, "PYTHONPATH": str(project)}
     environment.pop("MLFLOW_TRACKING_URI", None)
     call = [sys.executable, "-m", "ablations.cli", *words[1:]]
-    return subprocess.run(call, cwd=project, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(
+        call, cwd=project, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )

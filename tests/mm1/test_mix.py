@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from mm1.data.mix import Order, Schedule
 
-weights = st.dictionaries(st.sampled_from("abcde"), st.integers(0, 100), min_size=1).filter(lambda w: sum(w.values()) > 0)
+weights = st.dictionaries(st.sampled_from("abcde"), st.integers(0, 100), min_size=1)
+weights = weights.filter(lambda mix: sum(mix.values()) > 0)
 
 
 def test_mm1_mix_is_exact_in_every_twenty():
