@@ -11,8 +11,7 @@ from ablations.files import read_json
 from ablations.work import Task, Work
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, Group
 
 _STYLES = {"running": "bold", "failed": "red", "interrupted": "yellow", "waiting": "dim", "finished": "green"}
 _HEARTBEAT = 30.0
@@ -55,7 +54,7 @@ class Progress:
         """Say something beside the table at the next look; safe in a signal handler."""
         self._note = text
 
-    def _table(self) -> Table:
+    def _table(self) -> Group:
         return table(self.work, self._note, rows=max(3, self.console.height - _FRAME))
 
     def _lines(self) -> None:
@@ -91,15 +90,17 @@ class Progress:
         self.console.print(f"{clock}  {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def table(work: Work, note: str = "", rows: int | None = None) -> Table:
-    """Tasks with their progress, in the title how many are done and how long the rest will take.
+def table(work: Work, note: str = "", rows: int | None = None) -> Group:
+    """How many tasks are done and how long the rest will take, then every task with its progress.
 
     Where there are more than `rows`, those that run or failed are shown before those that wait or are done.
     """
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     states = {task["id"]: work.state(task) for task in work.tasks}
-    shown = Table(title=_title(work, states), caption=note or None, expand=False)
+    shown = Table()
     for heading in ("cell", "state", "phase", "step", "loss", "ETA"):
         shown.add_column(heading, justify="right" if heading in ("step", "loss", "ETA") else "left")
     tasks = _worth_showing(work.tasks, states, rows)
@@ -109,7 +110,7 @@ def table(work: Work, note: str = "", rows: int | None = None) -> Table:
         shown.add_row(task["name"], now, *_cells(told, now), style=_STYLES[now])
     if len(tasks) < len(states):
         shown.add_row(f"… and {len(states) - len(tasks)} more", style="dim")
-    return shown
+    return Group(Text(_title(work, states), style="bold"), shown, Text(note, style="italic"))
 
 
 def _title(work: Work, states: Mapping[str, str]) -> str:

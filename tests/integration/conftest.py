@@ -28,7 +28,7 @@ class Lab:
 
     @property
     def uri(self) -> str:
-        return f"sqlite:///{self.folder}/mlflow.db"
+        return os.environ["MLFLOW_TRACKING_URI"]
 
     @property
     def runs(self) -> Path:
@@ -38,21 +38,21 @@ class Lab:
         """The sweep file."""
         (self.folder / "lab.yaml").write_text(text)
 
-    def prepare(self) -> tuple[Any, Any, Any]:
-        """Study, sweep and plan as the command makes them."""
-        from ablations import grid, plan, studies, sweep, tracking
+    def grid(self) -> tuple[Any, Any, Any]:
+        """Study, sweep and cells as the command makes them."""
+        from ablations import grid, studies, sweep
 
         study = studies.get("lab")
         wanted = sweep.read(self.folder / "lab.yaml", "lab", ["micro"])
-        cells = grid.cells(study, study.system(), wanted)
-        done = tracking.finished(self.uri, [cell.id for cell in cells])
-        return study, wanted, plan.make(cells, study.system(), self.runs / "stages", done)
+        return study, wanted, grid.cells(study, study.system(), wanted)
 
     def launch(self) -> tuple[int, str]:
         """Run the sweep from this process: exit code and what the terminal shows."""
-        from ablations import launch
+        from ablations import launch, plan, tracking
 
-        study, wanted, todo = self.prepare()
+        study, wanted, cells = self.grid()
+        done = tracking.finished(self.uri, [cell.id for cell in cells])
+        todo = plan.make(cells, study.system(), self.runs / "stages", done)
         console = Console(file=io.StringIO(), width=100)
         code = launch.run(study, wanted, todo, self.runs, console)
         return code, console.file.getvalue()
@@ -61,11 +61,11 @@ class Lab:
         """The cells' runs in the store, by name."""
         from ablations import tracking
 
-        ids = [cell.id for cell in self.prepare()[2].cells]
+        ids = [cell.id for cell in self.grid()[2]]
         return {run.name: run for run in tracking.cells(self.uri, ids)}
 
     def cell_folder(self, name: str) -> Path:
-        return self.runs / next(cell.id for cell in self.prepare()[2].cells if cell.name == name)
+        return self.runs / next(cell.id for cell in self.grid()[2] if cell.name == name)
 
     def steps(self, name: str) -> list[int]:
         """Steps the cell has made, over all its attempts."""
@@ -119,6 +119,6 @@ def lab(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> I
     place = Lab(tmp_path)
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setenv("PYTHONPATH", str(LAB))
     yield place

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from lab_study import result
 
 from ablations import tracking
@@ -21,6 +22,7 @@ def slow(mode: str = "plain", steps: int = 40, cells: int = 2) -> str:
     return f"axes: {{gain: {gains}}}\nset: {{steps: {steps}, pause: 0.1, mode: {mode}}}\n{LOCAL}"
 
 
+@pytest.mark.slow
 def test_a_shared_stage_is_made_once_and_a_failed_cell_is_retried(lab: Any) -> None:
     lab.write(f"axes: {{gain: [1, 2], mode: [plain, fragile]}}\nset: {{stage: true}}\n{LOCAL}")
     lab.runs.mkdir()
@@ -53,6 +55,7 @@ def artifacts(lab: Any, run: tracking.CellRun) -> Any:
     return lab.folder / "mlartifacts" / run.run_id / "artifacts"
 
 
+@pytest.mark.slow
 def test_a_killed_lane_is_replaced_and_its_cell_goes_on(lab: Any, wait: Wait) -> None:
     lab.write(slow())
     launcher = lab.start()
@@ -80,6 +83,7 @@ def test_a_cell_that_kills_its_lane_fails_after_three_attempts(lab: Any) -> None
     assert runs["gain=1 mode=plain seed=0"].status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_a_checkpoint_and_the_same_command_goes_on(lab: Any, wait: Wait) -> None:
     lab.write(slow(steps=60))
     launcher = lab.start()
@@ -129,6 +133,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_a_killed_launcher_can_be_followed_by_another(lab: Any, wait: Wait) -> None:
     lab.write(slow(steps=30, cells=4))
     launcher = lab.start()
