@@ -6,89 +6,110 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mm1.data.document import Document, Picture
 from mm1.data.sources import DocumentSource, world_sources
 
 _SHARD = 4000
+_PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+_CAPTIONS = pa.schema({"image": _PICTURE, "caption": pa.string(), "group": pa.string()})
+_INTERLEAVED = pa.schema({"images": pa.list_(_PICTURE), "texts": pa.list_(pa.string()), "group": pa.string()})
 
 
 def export_world(world: Path, out: Path, rows: int | None = None) -> list[Path]:
-    """Captions as WebDataset (img2dataset layout), interleaved as OBELICS-style Parquet, text as JSONL, benchmarks.
+    """Captions as WebDataset (img2dataset's layout) and Parquet, interleaved as OBELICS-style Parquet, text as JSONL,
+    and the benchmarks as they are. Images keep their bytes, documents their order.
+
+    Args:
+        rows: documents of each source; all of them by default.
 
     Returns:
         What was written; the last is `res.yaml`, a sweep that trains on these files.
+
+    Raises:
+        FileExistsError: `out` holds something already.
     """
-    sources = world_sources(world)
-    out.mkdir(parents=True, exist_ok=True)
-    written = _webdataset(_first(sources["captions"], rows), out / "captions")
-    written.append(_obelics(_first(sources["interleaved"], rows), out / "interleaved" / "00000.parquet"))
-    written.append(_jsonl(_first(sources["text"], rows), out / "text" / "00000.jsonl"))
-    shutil.copytree(world / "benchmarks", out / "benchmarks", dirs_exist_ok=True)
+    if out.exists() and any(out.iterdir()):
+        raise FileExistsError(f"{out} is not empty")
+    sources = {name: _Head(source, rows) for name, source in world_sources(world).items()}
+    for name in sources:
+        (out / name).mkdir(parents=True)
+    written = _webdataset(sources["captions"], out / "captions")
+    written += [
+        _captions(sources["captions"], out / "captions" / "00000.parquet"),
+        _obelics(sources["interleaved"], out / "interleaved" / "00000.parquet"),
+        _jsonl(sources["text"], out / "text" / "00000.jsonl"),
+        Path(shutil.copytree(world / "benchmarks", out / "benchmarks")),
+    ]
     sweep = out / "res.yaml"
     sweep.write_text(_sweep(out.absolute()))
-    return [*written, out / "benchmarks", sweep]
+    return [*written, sweep]
 
 
-def _first(source: DocumentSource, rows: int | None) -> Iterable[Document]:
-    return (source[row] for row in range(min(rows or len(source), len(source))))
+class _Head:
+    """The first `rows` documents of a source."""
+
+    def __init__(self, source: DocumentSource, rows: int | None) -> None:
+        self.source, self.rows = source, min(rows or len(source), len(source))
+
+    def __iter__(self) -> Iterator[Document]:
+        return (self.source[row] for row in range(self.rows))
 
 
-def _webdataset(documents: Iterable[Document], folder: Path) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    shards: list[Path] = []
-    for number, shard in enumerate(batched(documents, _SHARD)):
-        shards.append(folder / f"{number:05d}.tar")
-        with tarfile.open(shards[-1], "w") as archive:
-            for place, document in enumerate(shard):
-                _add_pair(archive, f"{number * _SHARD + place:09d}", document)
+def _webdataset(documents: _Head, folder: Path) -> list[Path]:
+    stream = enumerate(documents)
+    shards = [folder / f"{shard:05d}.tar" for shard in range(-(-documents.rows // _SHARD))]
+    for shard in shards:
+        with tarfile.open(shard, "w") as archive:
+            for row, document in islice(stream, _SHARD):
+                _add_sample(archive, f"{row:09d}", document)
     return shards
 
 
-def _add_pair(archive: tarfile.TarFile, key: str, document: Document) -> None:
-    words = " ".join(part for part in document.parts if isinstance(part, str))
+def _add_sample(archive: tarfile.TarFile, key: str, document: Document) -> None:
+    picture, words = _pair(document)
     about = json.dumps({"caption": words, "group": document.group, "key": key})
-    entries = (("png", document.pictures[0]), ("txt", words.encode()), ("json", about.encode()))
-    for ending, data in entries:
+    for ending, data in (("png", picture), ("txt", words.encode()), ("json", about.encode())):
         entry = tarfile.TarInfo(f"{key}.{ending}")
         entry.size = len(data)
         archive.addfile(entry, io.BytesIO(data))
 
 
-def batched(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
-    """Lists of `size` documents, the last one shorter."""
-    stream = iter(documents)
-    while some := list(islice(stream, size)):
-        yield some
+def _pair(document: Document) -> tuple[bytes, str]:
+    return document.pictures[0], " ".join(part for part in document.parts if isinstance(part, str))
 
 
-def _obelics(documents: Iterable[Document], path: Path) -> Path:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    columns: dict[str, list] = {"images": [], "texts": [], "group": []}
+def _captions(documents: _Head, path: Path) -> Path:
+    rows = []
     for document in documents:
-        parts = document.parts
-        columns["images"].append(
-            [{"bytes": p.data, "path": None} if isinstance(p, Picture) else None for p in parts]
-        )
-        columns["texts"].append([None if isinstance(part, Picture) else part for part in parts])
-        columns["group"].append(document.group)
-    schema = pa.schema(
-        [("images", pa.list_(picture)), ("texts", pa.list_(pa.string())), ("group", pa.string())]
-    )
-    pq.write_table(pa.table(columns, schema=schema), path, row_group_size=500)
+        picture, words = _pair(document)
+        image = {"bytes": picture, "path": None}
+        rows.append({"image": image, "caption": words, "group": document.group})
+    return _parquet(rows, _CAPTIONS, path)
+
+
+def _obelics(documents: _Head, path: Path) -> Path:
+    rows = []
+    for document in documents:
+        images = [{"bytes": p.data, "path": None} if isinstance(p, Picture) else None for p in document.parts]
+        texts = [None if isinstance(part, Picture) else part for part in document.parts]
+        rows.append({"images": images, "texts": texts, "group": document.group})
+    return _parquet(rows, _INTERLEAVED, path)
+
+
+def _parquet(rows: list[dict], schema: pa.Schema, path: Path) -> Path:
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, row_group_size=500)
     return path
 
 
-def _jsonl(documents: Iterable[Document], path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
+def _jsonl(documents: _Head, path: Path) -> Path:
+    with path.open("w") as file:
         for document in documents:
             file.write(json.dumps({"text": document.text, "group": document.group}) + "\n")
     return path
@@ -105,6 +126,7 @@ set:
   data.world: null
   data.benchmarks: {out}/benchmarks
   data.sources:
+    # the same captions as Parquet: {{format: parquet-captions, path: "{out}/captions/*.parquet"}}
     captions: {{format: webdataset, path: "{out}/captions/*.tar"}}
     interleaved: {{format: obelics, path: "{out}/interleaved/*.parquet"}}
     text: {{format: jsonl, path: "{out}/text/*.jsonl"}}

@@ -44,7 +44,10 @@ def open_source(source: Source) -> DocumentSource:
     files = sorted(glob.glob(source.path, recursive=True))
     if not files:
         raise ValueError(f"no file matches '{source.path}' ({source.format})")
-    documents = _READERS[source.format](files)
+    try:
+        documents = _READERS[source.format](files)
+    except Exception as error:  # the libraries behind the readers raise what they like
+        raise ValueError(f"'{source.path}' cannot be read as {source.format}: {error}") from error
     if not len(documents):
         raise ValueError(f"no document in '{source.path}' ({source.format})")
     return documents

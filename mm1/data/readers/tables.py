@@ -17,18 +17,18 @@ _WORDS = ("caption", "txt", "text")
 
 
 class TableDocuments:
-    """Rows of a memory-mapped table, each turned into a document."""
+    """Rows of a memory-mapped table, each turned into a document; images stay as they lie in the table."""
 
     def __init__(
         self, table: Dataset, to_document: Callable[[Mapping[str, Any]], Document], digest: str
     ) -> None:
-        self.table, self.to_document, self.digest = table, to_document, digest
+        self.table, self.to_document, self.digest = table.with_format("arrow"), to_document, digest
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, row: int) -> Document:
-        return self.to_document(self.table[row])
+        return self.to_document(self.table[row].to_pylist()[0])
 
 
 def read_arrow(folders: list[str], digest: str | None = None) -> TableDocuments:
@@ -54,18 +54,15 @@ def read_jsonl(files: list[str]) -> TableDocuments:
 
 
 def documents(table: Dataset, digest: str) -> TableDocuments:
-    """Choose the kind of document by the columns; images stay encoded. Other columns raise ValueError."""
-    from datasets import Image, List
-
+    """Choose the kind of document by the columns; columns of no known kind raise ValueError."""
     columns = table.column_names
     picture = next((name for name in _PICTURE if name in columns), None)
     words = next((name for name in _WORDS if name in columns), None)
     group = [name for name in ("group",) if name in columns]
     if {"images", "texts"} <= set(columns):
-        table = table.select_columns(["images", "texts", *group])
-        return TableDocuments(table.cast_column("images", List(Image(decode=False))), _interleaved, digest)
+        return TableDocuments(table.select_columns(["images", "texts", *group]), _interleaved, digest)
     if picture and words:
-        table = table.select_columns([picture, words, *group]).cast_column(picture, Image(decode=False))
+        table = table.select_columns([picture, words, *group])
         return TableDocuments(table, lambda row: _caption(row, picture, words), digest)
     if "text" in columns:
         table = table.select_columns(["text", *group])
@@ -91,10 +88,10 @@ def _interleaved(row: Mapping[str, Any]) -> Document:
     return Document(parts, row.get("group"))
 
 
-def _bytes(image: Mapping[str, Any] | None) -> bytes:
-    """The encoded image; empty where it is missing, which makes the document one that cannot be read."""
-    if image and image["bytes"]:
-        return image["bytes"]
-    if image and image["path"] and Path(image["path"]).is_file():
-        return Path(image["path"]).read_bytes()
-    return b""
+def _bytes(image: Mapping[str, Any] | bytes | str | None) -> bytes:
+    """The encoded image out of bytes, a path, or a struct of both; empty where it is missing, as if damaged."""
+    if isinstance(image, Mapping):
+        image = image["bytes"] or image["path"]
+    if isinstance(image, str):
+        image = Path(image).read_bytes() if Path(image).is_file() else None
+    return image or b""
