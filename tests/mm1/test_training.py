@@ -74,9 +74,9 @@ def test_a_killed_run_resumes_in_a_new_process_to_the_same_bits(world, tmp_path,
 def test_a_stop_amid_accumulated_batches_loses_nothing(world, tmp_path):
     config, batches, steps = experiment(accumulate=2, steps=12), [], []
     whole = train(config, world, tmp_path / "whole")
-    with pytest.raises(Stopped, match="stopped at step 5"):  # the ninth batch is half of step 5
+    with pytest.raises(Stopped, match="stopped at step 5"):  # asked for within step 5
         train(
-            config, world, tmp_path / "parts", lambda *_, **__: batches.append(1), lambda: len(batches) >= 9
+            config, world, tmp_path / "parts", lambda *_, **__: batches.append(1), lambda: len(batches) >= 8
         )
     parts = train(config, world, tmp_path / "parts", lambda _, step, *__, **___: steps.append(step))
     assert steps == [batch // 2 for batch in range(11, 25)]
