@@ -6,21 +6,28 @@ python -m benchmarks.fewshot
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 
 from benchmarks.common import interleave, report, seconds, world
 from mm1.cell import assemble
 from mm1.config import Evaluation, Experiment
 from mm1.data.images import decode
-from mm1.evaluation.benchmarks import read
+from mm1.evaluation.benchmarks import Benchmark, read
+from mm1.evaluation.decoding import stop_ids
 from mm1.evaluation.evaluate import evaluate
-from mm1.evaluation.prompts import few_shot
+from mm1.evaluation.fewshot import Prompt, prompts_of
 from mm1.language.tokenizer import load_tokenizer
 from mm1.model import MultimodalLM
 from mm1.stages import encoder_stage, language_stage, weights
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 _ITEMS, _REPEATS = 32, 3
 _BENCHMARKS = ("captions", "general", "sign-reading")
@@ -34,49 +41,57 @@ def main() -> None:
     stages = {"encoder": encoder_stage(resolved), "language": language_stage(resolved)}
     found = {name: weights(stage[0], Path("runs/stages") / stage[0]) for name, stage in stages.items()}
     model = assemble(config, tokenizer, {name: path for name, path in found.items() if path}).eval()
-    folder = _some(world() / "benchmarks")
+    folder, resolution = _some(world() / "benchmarks"), config.encoder.resolution
+
+    ours = evaluate(model, tokenizer, folder, config.evaluation, resolution).predictions
+    theirs = pd.DataFrame(naive(model, tokenizer, folder, config.evaluation, resolution))
+    both = ours.merge(theirs, on=["item", "shots"], validate="one_to_one")
+    same = (both["prediction"] == both["said"]).mean()
     times = interleave(
-        lambda: seconds(
-            lambda: evaluate(model, tokenizer, folder, config.evaluation, config.encoder.resolution)
-        ),
-        lambda: seconds(
-            lambda: naive(model, tokenizer, folder, config.evaluation, config.encoder.resolution)
-        ),
+        lambda: seconds(lambda: evaluate(model, tokenizer, folder, config.evaluation, resolution)),
+        lambda: seconds(lambda: list(naive(model, tokenizer, folder, config.evaluation, resolution))),
         _REPEATS,
     )
     report("evaluation", "s", *times, more_is_better=False)
+    print(f"  {same:.1%} of {len(both)} answers are the same word for word")
 
 
-def naive(model: MultimodalLM, tokenizer, folder: Path, config: Evaluation, resolution: int) -> list[str]:
+def naive(
+    model: MultimodalLM, tokenizer: PreTrainedTokenizerFast, folder: Path, config: Evaluation, resolution: int
+) -> Iterator[dict[str, object]]:
     """What one writes first."""
-    said = []
-    image_id, stop = model.image_token_id, tokenizer.convert_tokens_to_ids(config.prompts.stop)
-    with torch.inference_mode():
-        for benchmark in read(folder, config.items):
-            for k in config.shots:
-                for row in benchmark.test:
-                    text, shots = few_shot(
-                        row, benchmark.shots, benchmark.task, k, config.prompts, config.seed
-                    )
-                    shown = [*(benchmark.shots[i] for i in shots), row]
-                    pixels = np.stack([decode(other["image"]["bytes"], resolution) for other in shown])
-                    ids = np.array(
-                        [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]
-                    )
-                    ids = torch.from_numpy(np.repeat(ids, np.where(ids == image_id, model.image_tokens, 1)))[
-                        None
-                    ]
-                    embeddings = model.embed(ids, model.encode_images(torch.from_numpy(pixels)))
-                    out = model.language.generate(
-                        inputs_embeds=embeddings,
-                        attention_mask=torch.ones_like(ids),
-                        max_new_tokens=config.decoding.max_tokens,
-                        do_sample=False,
-                        eos_token_id=[tokenizer.eos_token_id, stop],
-                        pad_token_id=tokenizer.pad_token_id,
-                    )
-                    said.append(tokenizer.decode(out[0], skip_special_tokens=True))
-    return said
+    stops = stop_ids(tokenizer, config.prompts.stop)
+    for benchmark in read(folder, config.items):
+        for k in config.shots:
+            for prompt in prompts_of(model, tokenizer, benchmark, k, config):
+                ids = _generate(model, benchmark, prompt, stops, resolution, config, tokenizer.pad_token_id)
+                text = tokenizer.decode(ids, skip_special_tokens=True)
+                said = text.partition(config.prompts.stop)[0].strip()
+                yield {"item": prompt.row["item"], "shots": k, "said": said}
+
+
+@torch.inference_mode()
+def _generate(
+    model: MultimodalLM,
+    benchmark: Benchmark,
+    prompt: Prompt,
+    stops: set[int],
+    resolution: int,
+    config: Evaluation,
+    pad: int,
+) -> list[int]:
+    rows = [*benchmark.test, *benchmark.shots]
+    pixels = np.stack([decode(rows[picture]["image"]["bytes"], resolution) for picture in prompt.pictures])
+    ids = torch.tensor([prompt.ids])
+    out = model.language.generate(
+        inputs_embeds=model.embed(ids, model.encode_images(torch.from_numpy(pixels))),
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=config.decoding.max_tokens,
+        do_sample=False,
+        eos_token_id=sorted(stops),
+        pad_token_id=pad,
+    )
+    return out[0].tolist()
 
 
 def _some(benchmarks: Path) -> Path:

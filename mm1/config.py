@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mm1.connectors import connectors
 from mm1.data import mixes
@@ -203,10 +204,25 @@ class Prompts(_Section):
 
     caption: str = "{image} {answer} ."
     question: str = "{image} question : {question} answer : {answer} ."
-    stop: str = "."
+    stop: str = Field(default=".", min_length=1)
     zero_shot: Literal["true", "text-shots"] = Field(
         default="true", description="text-shots: two examples without their images, as in OpenFlamingo"
     )
+
+    @field_validator("caption", "question")
+    @classmethod
+    def _slots(cls, template: str, info: ValidationInfo) -> str:
+        wanted = (
+            ["{image}", "{question}", "{answer}"]
+            if info.field_name == "question"
+            else ["{image}", "{answer}"]
+        )
+        found = re.findall(r"\{\w*\}", template)
+        if sorted(found) != sorted(wanted) or found[-1] != "{answer}":
+            raise ValueError(
+                f"needs each of {', '.join(wanted)} once, the answer last; found: {', '.join(found)}"
+            )
+        return template
 
 
 class Decoding(_Section):

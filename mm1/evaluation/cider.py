@@ -7,6 +7,7 @@ evaluated subset. The usual `CIDEr 114` is 100 times the mean of these scores.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,30 +15,23 @@ import numpy as np
 
 _ORDERS = 4
 _SIGMA = 6.0
-_PENN_PUNCTUATION = {
-    "''",
-    "'",
-    "``",
-    "`",
-    "-lrb-",
-    "-rrb-",
-    "-lcb-",
-    "-rcb-",
-    ".",
-    "?",
-    "!",
-    ",",
-    ":",
-    "-",
-    "--",
-}
-_PENN_PUNCTUATION |= {"...", ";"}
+_DROPPED = frozenset("'\"`.?!,:;-(){}\u2013\u2014\u2018\u2019\u201c\u201d\u2026")
+_WORD = re.compile(
+    r"""
+    \d+(?:[.,:/]\d+)*(?!\w)       # 3.5, 1,000 and 10:30 are one word
+    | (?:[^\W\d_]\.){2,}          # so is u.s.
+    | [^\W\d_]+(?=n't\b) | n't\b  # is n't
+    | '(?:s|m|d|ll|re|ve)\b        # dog 's
+    | \w+(?:-\w+)*                # well-lit
+    | [^\w\s]
+    """,
+    re.VERBOSE,
+)
 
 
 def tokenise(caption: str) -> str:
-    """Lower-cased words without Penn Treebank punctuation, joined by spaces."""
-    spaced = "".join(f" {c} " if c in ".,?!:;" else c for c in caption.lower())
-    return " ".join(word for word in spaced.split() if word not in _PENN_PUNCTUATION)
+    """Lower-cased words as the Penn Treebank splits them, less its punctuation, joined by spaces."""
+    return " ".join(word for word in _WORD.findall(caption.lower()) if word not in _DROPPED)
 
 
 def cider(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:

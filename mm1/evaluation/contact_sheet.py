@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 _COLUMNS, _ROWS = 4, 4
-_CELL, _PICTURE = (300, 190), 110
+_CELL, _PICTURE, _LINES = (300, 166), 110, 10
+_PLAIN, _RIGHT, _WRONG = "#333333", "#1a7f37", "#b42318"
+_GOOD = {"caption": 5.0, "vqa": 0.5}  # half of the best score there is
 
 
 def contact_sheet(predictions: pd.DataFrame, benchmarks: Path, out: Path) -> None:
@@ -44,21 +47,15 @@ def _pictures(rows: pd.DataFrame, benchmarks: Path) -> dict[str, Image.Image]:
 def _paint(sheet: Image.Image, corner: tuple[int, int], picture: Image.Image, row: dict[str, Any]) -> None:
     canvas, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     left, top = corner
+    verdict = _RIGHT if row["score"] >= _GOOD[row["task"]] else _WRONG
     sheet.paste(picture.resize((_PICTURE, _PICTURE), Image.Resampling.NEAREST), corner)
-    right = row["score"] >= 0.5
-    notes = [row["benchmark"], *_wrap(row["question"]), "said:", *_wrap(row["prediction"] or "(nothing)")]
-    notes += ["truth:", *_wrap(row["answers"][0])]
-    for line, note in enumerate(notes[:11]):
-        said = line > 0 and notes[line - 1] == "said:"
-        canvas.text(
-            (left + _PICTURE + 8, top + 15 * line), note, "#1a7f37" if said and right else "#333333", font
-        )
-    canvas.text(
-        (left, top + _PICTURE + 4), f"score {row['score']:.2f}", "#1a7f37" if right else "#b42318", font
-    )
+    canvas.text((left, top + _PICTURE + 4), f"score {row['score']:.2f}", verdict, font)
+    lines = [(line, _PLAIN) for line in [f"{row['benchmark']}, {row['shots']}-shot", *_wrap(row["question"])]]
+    lines += [(line, verdict) for line in ["said:", *_wrap(row["prediction"] or "(nothing)")]]
+    lines += [(line, _PLAIN) for line in ["truth:", *_wrap(row["answers"][0])]]
+    for place, (line, colour) in enumerate(lines[:_LINES]):
+        canvas.text((left + _PICTURE + 8, top + 15 * place), line, colour, font)
 
 
-def _wrap(text: str, width: int = 28) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width) or []
+def _wrap(text: str) -> list[str]:
+    return textwrap.wrap(text, 28)

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from mm1.language.tokenizer import IMAGE
+
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
     from mm1.model import MultimodalLM
+
+
+def stop_ids(tokenizer: PreTrainedTokenizerFast, stop: str) -> set[int]:
+    """Ids that end an answer: the next document, the next image, or any token whose text holds `stop`."""
+    texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    ends = {tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.convert_tokens_to_ids(IMAGE)}
+    return ends | {token for token, text in enumerate(texts) if stop in text}
 
 
 def left_pad(rows: list[list[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -28,7 +39,7 @@ def greedy(
     limit: int,
     pad: int,
 ) -> list[list[int]]:
-    """Continue every prompt greedily until a stop id or `limit` new tokens; the stop is not returned.
+    """Continue every prompt greedily up to and including a stop id, or for `limit` new tokens.
 
     Args:
         rows: prompts as ids, placeholders included.
@@ -49,8 +60,8 @@ def greedy(
     said: list[Tensor] = []
     for _ in range(limit):
         token = output.logits[:, -1].argmax(-1)
-        finished |= torch.isin(token, stop_ids)
         said.append(token.masked_fill(finished, -1))
+        finished |= torch.isin(token, stop_ids)
         if finished.all() or len(said) == limit:
             break
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
@@ -85,7 +96,7 @@ def beam(
         eos_token_id=sorted(stops),
         pad_token_id=pad,
     )
-    return [[token for token in row if token not in stops and token != pad] for row in out.tolist()]
+    return [[token for token in row if token != pad] for row in out.tolist()]
 
 
 def log_likelihoods(
@@ -105,4 +116,4 @@ def log_likelihoods(
     ).logits
     scores = logits[:, :-1].log_softmax(-1).gather(-1, ids[:, -longest:].unsqueeze(-1)).squeeze(-1)
     kept = [len(continuation) for continuation in continuations]
-    return [float(row[-n:].sum()) for row, n in zip(scores, kept, strict=True)]
+    return [float(row[longest - n :].sum()) for row, n in zip(scores, kept, strict=True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from mm1.config import Prompts
+from mm1.language.tokenizer import IMAGE
 
 TEXT_SHOTS = 2
-_IMAGE = "{image}"
+_SLOT = re.compile(r"\{(image|question|answer)\}")
 
 
 def choose_shots(pool: Sequence[Mapping[str, Any]], query: Mapping[str, Any], k: int, seed: int) -> list[int]:
@@ -29,18 +32,12 @@ def choose_shots(pool: Sequence[Mapping[str, Any]], query: Mapping[str, Any], k:
 
 def example(row: Mapping[str, Any], task: str, prompts: Prompts, *, with_image: bool = True) -> str:
     """A solved example, the first annotator's answer filled in."""
-    return _fill(row, task, prompts, with_image).replace("{answer}", row["answers"][0])
+    return _fill(_template(task, prompts), row, with_image)
 
 
 def query(row: Mapping[str, Any], task: str, prompts: Prompts) -> str:
     """The question itself, cut right before its answer."""
-    return _fill(row, task, prompts, True).partition("{answer}")[0].rstrip()
-
-
-def _fill(row: Mapping[str, Any], task: str, prompts: Prompts, with_image: bool) -> str:
-    template = prompts.caption if task == "caption" else prompts.question
-    image = "<image>" if with_image else ""
-    return template.replace(_IMAGE, image).replace("{question}", row["question"]).strip()
+    return _fill(_template(task, prompts).partition("{answer}")[0], row, with_image=True).rstrip()
 
 
 def few_shot(
@@ -50,9 +47,29 @@ def few_shot(
 
     With `zero_shot: text-shots`, 0-shot has two examples without their images (as in OpenFlamingo).
     """
-    if k == 0 and prompts.zero_shot == "text-shots":
-        shown = choose_shots(pool, row, TEXT_SHOTS, seed)
-        solved = [example(pool[i], task, prompts, with_image=False) for i in shown]
-        return " ".join([*solved, query(row, task, prompts)]), []
-    shots = choose_shots(pool, row, k, seed)
-    return " ".join([*(example(pool[i], task, prompts) for i in shots), query(row, task, prompts)]), shots
+    blind = k == 0 and prompts.zero_shot == "text-shots"
+    shots = choose_shots(pool, row, TEXT_SHOTS if blind else k, seed)
+    solved = [example(pool[i], task, prompts, with_image=not blind) for i in shots]
+    text = "".join(one if one[-1:].isspace() else f"{one} " for one in solved)
+    return text + query(row, task, prompts), [] if blind else shots
+
+
+def imageless(text: str) -> str:
+    """Text of a data set, in which `<image>` is no placeholder."""
+    return text.replace(IMAGE, " ")
+
+
+def fingerprint(text: str) -> str:
+    """16 hex digits that name a text."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _template(task: str, prompts: Prompts) -> str:
+    return prompts.caption if task == "caption" else prompts.question
+
+
+def _fill(template: str, row: Mapping[str, Any], with_image: bool) -> str:
+    """All slots at once, so that braces in a question stay what they are."""
+    words = {"question": imageless(row["question"]), "answer": imageless(row["answers"][0])}
+    words["image"] = IMAGE if with_image else ""
+    return _SLOT.sub(lambda slot: words[slot[1]], template).lstrip(" ")

@@ -1,6 +1,7 @@
 """VQA accuracy (Antol et al., arXiv 1505.00468): agreement with the other annotators, after normalisation.
 
-The variant: each annotator is left out by position, and answers are always normalised, also where all agree.
+The variant: each annotator is left out by position, and prediction and answers are always normalised in full, also
+where all annotators agree (the official script does less to the answers, which its data files hold normalised).
 """
 
 from __future__ import annotations
@@ -9,78 +10,45 @@ import re
 from collections.abc import Sequence
 
 _ARTICLES = {"a", "an", "the"}
-_NUMBERS = ("none", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_DIGITS = {word: str(max(0, value - 1)) for value, word in enumerate(_NUMBERS)}
-_CONTRACTIONS = [
-    "ain't",
-    "aren't",
-    "can't",
-    "couldn't",
-    "didn't",
-    "doesn't",
-    "don't",
-    "hadn't",
-    "hasn't",
-    "haven't",
-    "he'd",
-    "he's",
-    "how'd",
-    "how's",
-    "i'd",
-    "i'm",
-    "i've",
-    "isn't",
-    "it'd",
-    "it's",
-    "let's",
-    "mightn't",
-    "mustn't",
-    "needn't",
-    "oughtn't",
-    "shan't",
-    "she's",
-    "shouldn't",
-    "somebody's",
-    "someone's",
-    "something's",
-    "that's",
-    "there's",
-    "they'd",
-    "they're",
-    "they've",
-    "wasn't",
-    "we'd",
-    "we've",
-    "weren't",
-    "what'll",
-    "what's",
-    "when's",
-    "where'd",
-    "where's",
-    "who'd",
-    "who's",
-    "why's",
-    "won't",
-    "would've",
-    "wouldn't",
-    "y'all",
-    "you'd",
-    "you'll",
-    "you're",
-    "you've",
-]
-_UNPUNCTUATED = {word.replace("'", ""): word for word in _CONTRACTIONS}
-_PERIOD = re.compile(r"(?<!\d)\.(?!\d)")
-_THOUSANDS = re.compile(r"(\d),(\d)")
-_PUNCTUATION = re.compile(r"[;/\[\]\"{}()=+\\_\-><@`,?!:]")
+_NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+_DIGITS = {word: str(value) for value, word in enumerate(_NUMBERS)} | {"none": "0"}
+_CONTRACTIONS = """
+    ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd he'd've
+    he's how'd how'll how's isn't it'd it'd've it'll ma'am might've mightn't mightn't've must've mustn't needn't not've
+    o'clock oughtn't 'ow's'at shan't she'd've should've shouldn't shouldn't've somebody'd somebody'd've somebody'll
+    somebody's someone'd someone'd've someone'll someone's something'd something'd've something'll that's there'd
+    there'd've there're there's they'd they'd've they'll they're they've 'twas wasn't we'd've we've weren't what'll
+    what're what's what've when's where'd where's where've who'd who'd've who'll who's who've why'll why're why's
+    won't would've wouldn't wouldn't've y'all y'all'd've y'all'll you'd you'd've you'll you're you've
+"""
+_MARKS = ';/[]"{}()=+\\_-><@`,?!'
+_NUMBER_WITH_COMMA = re.compile(r"\d,\d")
+_FULL_STOP = re.compile(r"\.(?!\d)")
+
+
+def _with_one_apostrophe_missing(word: str) -> list[str]:
+    places = [place for place, letter in enumerate(word) if letter == "'"]
+    return [word[:place] + word[place + 1 :] for place in places]
+
+
+_SPELLINGS = {wrong: word for word in _CONTRACTIONS.split() for wrong in _with_one_apostrophe_missing(word)}
 
 
 def normalise(answer: str) -> str:
     """Lower case, no punctuation or articles, digits for number words, contractions with their apostrophe."""
-    answer = _THOUSANDS.sub(r"\1\2", answer.lower().replace("\n", " ").replace("\t", " ").strip())
-    answer = _PUNCTUATION.sub(" ", _PERIOD.sub("", answer))
-    words = [_DIGITS.get(word, word) for word in answer.split() if word not in _ARTICLES]
-    return " ".join(_UNPUNCTUATED.get(word, word) for word in words)
+    text = answer.replace("\n", " ").replace("\t", " ").strip()
+    words = [_DIGITS.get(word, word) for word in _without_punctuation(text).lower().split()]
+    return " ".join(_SPELLINGS.get(word, word) for word in words if word not in _ARTICLES)
+
+
+def _without_punctuation(text: str) -> str:
+    """As the official script has it: a mark leaves a space only if it nowhere stands beside one, and no number has
+    a comma; a full stop goes unless a digit follows."""
+    kept, number_with_comma = text, _NUMBER_WITH_COMMA.search(text)
+    for mark in _MARKS:
+        beside_a_space = f"{mark} " in text or f" {mark}" in text
+        kept = kept.replace(mark, "" if number_with_comma or beside_a_space else " ")
+    return _FULL_STOP.sub("", kept)
 
 
 def accuracy(prediction: str, answers: Sequence[str]) -> float:

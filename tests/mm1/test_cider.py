@@ -42,5 +42,9 @@ def test_repeating_a_right_word_does_not_pay():
 def test_case_and_punctuation_do_not_count():
     assert tokenise("A red disc, and a box -- left.") == "a red disc and a box left"
     assert tokenise("is it ? no ... `` yes ''") == "is it no yes"
+    assert tokenise("It isn't the dog's") == "it is n't the dog 's"
+    assert tokenise('3.5 and 1,000 at 10:30 (in the U.S.), "well-lit".') == (
+        "3.5 and 1,000 at 10:30 in the u.s. well-lit"
+    )
     references = [["a red disc and a box"], ["some star"]]
     assert cider(["A red disc, and a box .", ""], references) == pytest.approx([10, 0])

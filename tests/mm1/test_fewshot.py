@@ -1,168 +1,29 @@
+import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mm1.config import Evaluation, Experiment, Prompts
+from mm1.config import Evaluation
+from mm1.data.images import decode
 from mm1.evaluation.benchmarks import read
-from mm1.evaluation.decoding import beam, greedy, log_likelihoods
+from mm1.evaluation.cider import cider
+from mm1.evaluation.decoding import stop_ids
 from mm1.evaluation.evaluate import evaluate
-from mm1.evaluation.prompts import choose_shots, few_shot, query
-from mm1.model import MultimodalLM
+from mm1.evaluation.fewshot import answer, encode, prompts_of
+from mm1.evaluation.prompts import few_shot
+from mm1.evaluation.vqa import accuracy
 
-ITEMS, POOL, SHOTS = 5, 60, (0, 2)
+ITEMS, SHOTS = 5, (0, 2)
 CONFIG = Evaluation(items=ITEMS, shots=SHOTS, batch=3, decoding={"max_tokens": 6})
 
 
-def row(item, group="plain", answer="red"):
-    return {"item": item, "group": group, "question": f"{item} ?", "answers": [answer, "blue"]}
-
-
-QUERY = row("q")
-PAIR = [row("one", answer="lime"), row("two", answer="jade"), row("other", group="coast")]
-
-
-def ask(k, pool=PAIR, task="vqa", prompts=None, seed=0):
-    return few_shot(QUERY, pool, task, k, prompts or Prompts(), seed)
-
-
-def test_zero_shot_is_the_image_and_the_question_cut_before_its_answer():
-    assert ask(0) == ("<image> question : q ? answer :", [])
-    assert ask(0, task="caption") == ("<image>", [])
-
-
-def test_one_shot_shows_a_solved_example_first():
-    text, shots = ask(1, PAIR[1:])
-    assert text == "<image> question : two ? answer : jade . <image> question : q ? answer :"
-    assert shots == [0]
-    assert ask(1, PAIR[1:], task="caption")[0] == "<image> jade . <image>"
-
-
-def test_two_shots_stand_in_the_order_of_their_images():
-    text, shots = ask(2)
-    solved = [f"<image> question : {PAIR[i]['item']} ? answer : {PAIR[i]['answers'][0]} ." for i in shots]
-    assert sorted(shots) == [0, 1]
-    assert text == f"{solved[0]} {solved[1]} <image> question : q ? answer :"
-
-
-def test_text_shots_are_two_examples_without_their_images():
-    text, shots = ask(0, prompts=Prompts(zero_shot="text-shots"))
-    first, second = (PAIR[i] for i in ask(2)[1])
-    assert shots == []
-    assert text == (
-        f"question : {first['item']} ? answer : {first['answers'][0]} . "
-        f"question : {second['item']} ? answer : {second['answers'][0]} . "
-        "<image> question : q ? answer :"
-    )
-    assert ask(2, prompts=Prompts(zero_shot="text-shots")) == ask(2)  # only 0-shot differs
-
-
-@given(st.integers(0, 9), st.integers(0, 1000), st.sampled_from(["vqa", "caption"]))
-def test_more_shots_only_add_examples(k, seed, task):
-    pool = [row(f"item {i}", group=("plain", "coast")[i % 2]) for i in range(25)]
-    (fewer, few), (more, many) = ask(k, pool, task, seed=seed), ask(k + 1, pool, task, seed=seed)
-    assert many[:-1] == few
-    assert more.startswith(fewer.removesuffix(query(QUERY, task, Prompts())))
-    assert len(set(many)) == k + 1
-
-
-@given(st.integers(0, 1000), st.lists(st.sampled_from(["q", "x", "y", "z"]), min_size=1, max_size=12))
-def test_shots_are_of_the_authors_own_and_never_the_query(seed, items):
-    pool = [row(item, group) for item in items for group in ("plain", "coast")]
-    usable = sum(item != "q" for item in items)
-    chosen = [pool[i] for i in choose_shots(pool, QUERY, usable, seed)]
-    assert all(shot["group"] == "plain" and shot["item"] != "q" for shot in chosen)
-    with pytest.raises(
-        ValueError, match=f"{usable + 1} shots asked for, but only {usable} by author 'plain'"
-    ):
-        choose_shots(pool, QUERY, usable + 1, seed)
-
-
-def test_shots_depend_on_the_seed_and_on_the_item():
-    pool = [row(f"item {i}") for i in range(30)]
-    drawn = [choose_shots(pool, row(item), 5, seed) for item in ("p", "q") for seed in (0, 1)]
-    assert len({tuple(shots) for shots in drawn}) == 4
-    assert drawn[0] == choose_shots(pool, row("p"), 5, 0)
+@pytest.fixture(scope="module")
+def model(outspoken):
+    return outspoken
 
 
 @pytest.fixture(scope="module")
-def model(tokenizer):
-    """A tiny untrained model with large weights, so that different prompts are continued differently."""
-    torch.manual_seed(0)
-    config = Experiment(
-        encoder={"resolution": 16, "width": 32, "depth": 1, "heads": 2},
-        connector={"type": "average-pool", "tokens": 4},
-        language={"width": 32, "depth": 2, "heads": 2},
-    )
-    model = MultimodalLM(config, tokenizer).eval()
-    with torch.no_grad():
-        for name, weight in model.language.named_parameters():
-            if weight.ndim > 1:
-                weight.mul_(8 if "embed" not in name else 2)
-        model.connector.project.weight.mul_(4)
-    return model
-
-
-@pytest.fixture
-def prompts(model):
-    """Five prompts of different lengths with their image tokens, (prompts, M, d)."""
-    rng = torch.Generator().manual_seed(1)
-    words = [torch.randint(5, 130, (length,), generator=rng).tolist() for length in (2, 9, 4, 17, 1)]
-    images = torch.randint(0, 256, (5, 3, 16, 16), generator=rng, dtype=torch.uint8)
-    with torch.inference_mode():
-        return [[1, *[model.image_token_id] * 4, *text] for text in words], model.encode_images(images)
-
-
-def settings(stops=(0,)):
-    return {"stops": set(stops), "limit": 8, "pad": 0}
-
-
-def test_left_padded_prompts_are_continued_like_each_alone(model, prompts):
-    rows, images = prompts
-    with torch.inference_mode():
-        together = greedy(model, rows, images, **settings())
-        alone = [greedy(model, [ids], images[i : i + 1], **settings())[0] for i, ids in enumerate(rows)]
-    assert together == alone
-    assert len({tuple(said) for said in together}) == 5
-
-
-def test_cached_decoding_equals_reading_everything_again(model, prompts):
-    ids, images = list(prompts[0][1]), prompts[1][1:2]
-    said = []
-    with torch.inference_mode():
-        for _ in range(8):
-            logits = model.language(inputs_embeds=model.embed(torch.tensor([ids + said]), images)).logits
-            said.append(int(logits[0, -1].argmax()))
-        assert greedy(model, [ids], images, **settings()) == [said]
-
-
-def test_decoding_ends_before_a_stop_and_the_others_go_on(model, prompts):
-    rows, images = prompts
-    with torch.inference_mode():
-        free = greedy(model, rows, images, **settings())
-        stop = free[1][3]
-        stopped = greedy(model, rows, images, **settings([stop]))
-    assert len(stopped[1]) <= 3
-    assert stopped == [said[: said.index(stop)] if stop in said else said for said in free]
-
-
-def test_one_beam_is_greedy(model, prompts):
-    rows, images = prompts
-    with torch.inference_mode():
-        assert beam(model, rows, images, **settings(), beams=1) == greedy(model, rows, images, **settings())
-
-
-def test_log_likelihoods_equal_a_plain_loop(model):
-    contexts = [[1, 7, 8, 9], [1, 20], [1, 30, 31, 32, 33, 34], [1]]
-    continuations = [[10], [11, 12, 13], [14, 15], [16, 17, 18, 19]]
-    with torch.inference_mode():
-        together = log_likelihoods(model, contexts, continuations, 0)
-        for context, continuation, found in zip(contexts, continuations, together, strict=True):
-            total = 0.0
-            for place, token in enumerate(continuation):
-                logits = model.language(torch.tensor([context + continuation[:place]])).logits[0, -1]
-                total += float(logits.log_softmax(-1)[token])
-            assert found == pytest.approx(total, abs=1e-3)
+def visual(world):
+    return [benchmark for benchmark in read(world / "benchmarks", ITEMS) if benchmark.task != "choice"]
 
 
 @pytest.fixture(scope="module")
@@ -170,11 +31,87 @@ def evaluated(model, tokenizer, world):
     return evaluate(model, tokenizer, world / "benchmarks", CONFIG, 16)
 
 
-def test_every_image_of_a_benchmark_is_encoded_once(model, tokenizer, world, monkeypatch):
+def prompt(benchmark, row, k):
+    return few_shot(row, benchmark.shots, benchmark.task, k, CONFIG.prompts, CONFIG.seed)
+
+
+def plain_answer(model, tokenizer, benchmark, row, k):
+    """The k-shot answer by itself: no batch, no cache, its images encoded for it alone."""
+    text, shots = prompt(benchmark, row, k)
+    shown = [*(benchmark.shots[i] for i in shots), row]
+    pixels = torch.from_numpy(np.stack([decode(one["image"]["bytes"], 16) for one in shown]))
+    text = text.replace("<image>", "<image> " * model.image_tokens)
+    ids = [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]
+    said, stops = [], tokenizer.convert_tokens_to_ids([".", "<eos>", "<bos>", "<image>"])
+    while len(said) < 6:
+        embedded = model.embed(torch.tensor([ids + said]), model.encode_images(pixels))
+        token = int(model.language(inputs_embeds=embedded).logits[0, -1].argmax())
+        if token in stops:
+            break
+        said.append(token)
+    return tokenizer.decode(said, skip_special_tokens=True)
+
+
+def test_predictions_equal_a_plain_loop_over_items(model, tokenizer, visual, evaluated):
+    found = evaluated.predictions.set_index(["item", "shots"])["prediction"]
+    with torch.inference_mode():
+        for benchmark in visual:
+            for row in benchmark.test[:2]:
+                for k in SHOTS:
+                    assert found[row["item"], k] == plain_answer(model, tokenizer, benchmark, row, k)
+    assert found.nunique() > ITEMS  # the model does not say the same to everyone
+
+
+def test_scores_are_the_metric_of_the_task(visual, evaluated):
+    for benchmark in visual:
+        for k, rows in evaluated.predictions.query("benchmark == @benchmark.name").groupby("shots"):
+            answers = {row["item"]: row["answers"] for row in benchmark.test}
+            truths = [answers[item] for item in rows["item"]]
+            if benchmark.task == "caption":
+                assert list(rows["score"]) == pytest.approx(list(cider(list(rows["prediction"]), truths)))
+            else:
+                expected = [
+                    accuracy(said, truth) for said, truth in zip(rows["prediction"], truths, strict=True)
+                ]
+                assert list(rows["score"]) == pytest.approx(expected), k
+
+
+def test_the_images_that_are_shown_are_encoded_once(model, tokenizer, world, visual, monkeypatch):
     encoded, encode = [], model.encode_images
     monkeypatch.setattr(model, "encode_images", lambda images: encoded.append(len(images)) or encode(images))
     evaluate(model, tokenizer, world / "benchmarks", CONFIG, 16)
-    assert sum(encoded) == 8 * (ITEMS + POOL)
+    rows = [(benchmark, row) for benchmark in visual for row in benchmark.test]
+    shown = {(benchmark.name, shot) for benchmark, row in rows for shot in prompt(benchmark, row, 2)[1]}
+    assert sum(encoded) == 8 * ITEMS + len(shown)
+
+
+def test_answers_are_cut_at_a_stop_of_several_tokens(model, tokenizer, visual):
+    benchmark = visual[0]
+    prompts = prompts_of(model, tokenizer, benchmark, 0, CONFIG)
+
+    def ask(stop):
+        config = CONFIG.model_copy(update={"prompts": CONFIG.prompts.model_copy(update={"stop": stop})})
+        with torch.inference_mode():
+            images = encode(model, benchmark, range(ITEMS), 16)
+            return [
+                row["prediction"]
+                for row in answer(model, tokenizer, prompts, images, stop_ids(tokenizer, stop), config)
+            ]
+
+    free = ask("never said")
+    words = next(said.split() for said in free if len(said.split()) > 3)
+    stop = " ".join(words[1:3])
+    assert ask(stop) == [said.partition(stop)[0].strip() for said in free]
+    assert ask(stop) != free
+
+
+def test_images_of_text_shots_are_not_shown(model, tokenizer, visual):
+    config = CONFIG.model_copy(
+        update={"prompts": CONFIG.prompts.model_copy(update={"zero_shot": "text-shots"})}
+    )
+    for index, prompt in enumerate(prompts_of(model, tokenizer, visual[0], 0, config)):
+        assert prompt.pictures == [index]
+        assert prompt.ids.count(model.image_token_id) == model.image_tokens
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -190,6 +127,14 @@ def test_evaluation_is_deterministic_and_leaves_the_mode_as_found(
     assert again.digest == evaluated.digest
 
 
+def test_a_failed_evaluation_leaves_the_mode_as_found(model, tokenizer, world):
+    model.train()
+    with pytest.raises(ValueError, match="100 shots asked for"):
+        evaluate(model, tokenizer, world / "benchmarks", CONFIG.model_copy(update={"shots": (100,)}), 16)
+    assert model.training
+    model.eval()
+
+
 def test_metrics_cover_every_benchmark_and_are_means_of_the_predictions(evaluated, world):
     benchmarks, frame = read(world / "benchmarks", ITEMS), evaluated.predictions
     visual = [b.name for b in benchmarks if b.task != "choice"]
@@ -202,6 +147,16 @@ def test_metrics_cover_every_benchmark_and_are_means_of_the_predictions(evaluate
         assert evaluated.metrics[f"eval/{name}/2shot"] == pytest.approx(100 * scores.mean())
     average = sum(evaluated.metrics[f"eval/{name}/2shot"] for name in visual) / len(visual)
     assert evaluated.metrics["eval/average/2shot"] == pytest.approx(average)
+
+
+def test_the_digest_names_the_items_and_progress_counts_to_the_end(model, tokenizer, world, evaluated):
+    seen = []
+    fewer = CONFIG.model_copy(update={"items": ITEMS - 1, "shots": (0,)})
+    found = evaluate(model, tokenizer, world / "benchmarks", fewer, 16, lambda *at: seen.append(at))
+    assert found.digest != evaluated.digest
+    assert seen == [(done + 1, 11) for done in range(11)]
+    first = {row["item"] for b in read(world / "benchmarks", ITEMS - 1) for row in b.test}
+    assert set(found.predictions["item"]) == first
 
 
 def test_a_folder_without_benchmarks_is_an_error(tmp_path):

@@ -58,14 +58,18 @@ def test_positions_restart_and_first_tokens_and_images_are_not_predicted():
     a, b = Encoded(np.array([BOS, IMAGE, IMAGE, 7, EOS]), []), Encoded(np.array([BOS, 8, EOS]), [])
     arrays = assemble([[a, b]], 10, PAD, IMAGE)
     assert arrays["position_ids"].tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 0, 1]]
-    assert arrays["labels"].tolist() == [[IGNORED, IGNORED, IGNORED, 7, EOS, IGNORED, 8, EOS, IGNORED, IGNORED]]
+    assert arrays["labels"].tolist() == [
+        [IGNORED, IGNORED, IGNORED, 7, EOS, IGNORED, 8, EOS, IGNORED, IGNORED]
+    ]
     assert arrays["input_ids"].tolist() == [[BOS, IMAGE, IMAGE, 7, EOS, BOS, 8, EOS, PAD, PAD]]
 
 
 def test_nothing_leaks_between_packed_documents():
     torch.manual_seed(0)
     model = LlamaForCausalLM(
-        LlamaConfig(vocab_size=60, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
+        LlamaConfig(
+            vocab_size=60, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4
+        )
     ).eval()
     pool = documents([9, 14, 6])
     packed = {k: torch.from_numpy(v) for k, v in assemble([pool], 32, PAD, IMAGE).items()}
@@ -85,5 +89,7 @@ def test_a_long_document_is_cut_before_a_picture_that_does_not_fit(tokenizer, wo
     picture = world_sources(world)["captions"][0].pictures[0]
     document = Document(("a red circle", Picture(picture), "a blue square", Picture(picture)))
     encoded = Encoder(tokenizer, image_tokens=9, resolution=16, length=20).encode(document)
-    assert len(encoded) == 16  # bos, three words, nine placeholders, three words: the second picture would not fit
+    assert (
+        len(encoded) == 16
+    )  # bos, three words, nine placeholders, three words: the second picture would not fit
     assert len(encoded.images) == 1

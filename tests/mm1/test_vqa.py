@@ -30,14 +30,16 @@ DIGITS = {"none": "0", "two": "2", "ten": "10"}
 
 def plain(text):
     """Normalisation letter by letter, for the words above."""
+    text = " ".join(text.split("\n")).strip()
+    triples = zip(text, text[1:], text[2:], strict=False)
+    glued = any(left.isdigit() and comma == "," and right.isdigit() for left, comma, right in triples)
+    pairs = [pair for place in range(len(text)) if " " in (pair := text[place : place + 2])]
     kept = ""
-    for place, letter in enumerate(text.lower()):
-        before, after = text[:place][-1:].isdigit(), text[place + 1 :][:1].isdigit()
-        if letter in "-?\n" or (letter == "," and not (before and after)):
-            kept += " "
-        elif letter not in ",." or (letter == "." and (before or after)):
-            kept += letter
-    words = [DIGITS.get(word, word) for word in kept.split()]
+    for mark in text:
+        beside = any(mark in pair for pair in pairs)
+        kept += mark if mark not in ",-?" else "" if glued or beside else " "
+    kept = "".join(c for i, c in enumerate(kept) if c != "." or kept[i + 1 : i + 2].isdigit())
+    words = [DIGITS.get(word, word) for word in kept.lower().split()]
     return ["don't" if word == "dont" else word for word in words if word not in ("a", "an", "the")]
 
 
@@ -78,7 +80,19 @@ def test_five_annotators_by_hand():
         ("zero", "0"),
         ("ten", "10"),
         ("1,000.5", "1000.5"),
-        ("10:30", "10 30"),
+        ("10:30", "10:30"),
+        ("5.", "5"),
+        ("5. 6", "5 6"),
+        (".5", ".5"),
+        ("well-lit", "well lit"),
+        ("well -lit", "well lit"),
+        ("red-blue, green", "red blue green"),
+        ("red,blue, green", "redblue green"),
+        ("1,000 red-blue", "1000 redblue"),
+        ("couldnt've", "couldn't've"),
+        ("couldn'tve", "couldn't've"),
+        ("oclock", "o'clock"),
+        ("id", "id"),
         ("U.S.", "us"),
         ('"red"/blue', "red blue"),
         ("dont", "don't"),

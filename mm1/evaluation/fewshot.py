@@ -1,0 +1,109 @@
+"""Few-shot answers of a model to one benchmark: pictures encoded once, prompts of like length decoded together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mm1.config import Evaluation
+from mm1.data.images import decode
+from mm1.evaluation.benchmarks import Benchmark
+from mm1.evaluation.decoding import beam, greedy
+from mm1.evaluation.prompts import few_shot, fingerprint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from mm1.model import MultimodalLM
+
+_IMAGES_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt ready for decoding.
+
+    Attributes:
+        ids: the whole document so far, M placeholders where an image stands.
+        pictures: its images in reading order: places in the benchmark's test rows followed by its shots.
+        row: what is known of the prediction beforehand.
+    """
+
+    ids: list[int]
+    pictures: list[int]
+    row: dict[str, Any]
+
+
+def prompts_of(
+    model: MultimodalLM, tokenizer: PreTrainedTokenizerFast, benchmark: Benchmark, k: int, config: Evaluation
+) -> list[Prompt]:
+    """The k-shot prompt of every test row, in order."""
+    return [_prompt(model, tokenizer, benchmark, index, k, config) for index in range(len(benchmark.test))]
+
+
+def encode(
+    model: MultimodalLM, benchmark: Benchmark, pictures: Iterable[int], resolution: int
+) -> dict[int, Tensor]:
+    """Image tokens (M, d) of the pictures that are shown at all, each encoded once."""
+    rows, shown = [*benchmark.test, *benchmark.shots], sorted(set(pictures))
+    tokens: dict[int, Tensor] = {}
+    for start in range(0, len(shown), _IMAGES_AT_ONCE):
+        chunk = shown[start : start + _IMAGES_AT_ONCE]
+        pixels = np.stack([decode(rows[picture]["image"]["bytes"], resolution) for picture in chunk])
+        encoded = model.encode_images(torch.from_numpy(pixels).to(model.language.device))
+        tokens |= zip(chunk, encoded, strict=True)
+    return tokens
+
+
+def answer(
+    model: MultimodalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    prompts: list[Prompt],
+    images: Mapping[int, Tensor],
+    stops: set[int],
+    config: Evaluation,
+) -> list[dict[str, Any]]:
+    """One row per prompt with what the model says, up to the stop; rows are sorted by item."""
+    prompts, rows = sorted(prompts, key=lambda prompt: len(prompt.ids)), []
+    for start in range(0, len(prompts), config.batch):
+        batch = prompts[start : start + config.batch]
+        shown = torch.stack([images[picture] for prompt in batch for picture in prompt.pictures])
+        said = _continue(
+            model, [prompt.ids for prompt in batch], shown, stops, tokenizer.pad_token_id, config
+        )
+        texts = tokenizer.batch_decode(said, skip_special_tokens=True)
+        for prompt, text in zip(batch, texts, strict=True):
+            rows.append({**prompt.row, "prediction": text.partition(config.prompts.stop)[0].strip()})
+    return sorted(rows, key=lambda row: row["item"])
+
+
+def _continue(
+    model: MultimodalLM, ids: list[list[int]], images: Tensor, stops: set[int], pad: int, config: Evaluation
+) -> list[list[int]]:
+    limit, beams = config.decoding.max_tokens, config.decoding.beams
+    if beams > 1:
+        return beam(model, ids, images, stops, limit, pad, beams)
+    return greedy(model, ids, images, stops, limit, pad)
+
+
+def _prompt(
+    model: MultimodalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    benchmark: Benchmark,
+    index: int,
+    k: int,
+    config: Evaluation,
+) -> Prompt:
+    row = benchmark.test[index]
+    text, shots = few_shot(row, benchmark.shots, benchmark.task, k, config.prompts, config.seed)
+    ids = np.array([tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]])
+    ids = np.repeat(ids, np.where(ids == model.image_token_id, model.image_tokens, 1)).tolist()
+    known = {name: row[name] for name in ("item", "group")} | {"answers": list(row["answers"])}
+    known |= {"benchmark": benchmark.name, "task": benchmark.task, "shots": k, "question": row["question"]}
+    known["prompt_hash"] = fingerprint(text)
+    return Prompt(ids, [len(benchmark.test) + shot for shot in shots] + [index], known)
