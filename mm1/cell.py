@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mm1.data.sources import DocumentSource, open_source, world_sources
 from mm1.data.world.build import ensure
 from mm1.evaluation.contact_sheet import contact_sheet
 from mm1.evaluation.evaluate import evaluate
+from mm1.facts import facts
 from mm1.language.tokenizer import load_tokenizer
 from mm1.model import MultimodalLM
 from mm1.pretraining import held_out_loss, multimodal_budget, multimodal_loss
@@ -60,15 +62,15 @@ def run(
             more["metrics"] = {**(more.get("metrics") or {}), **losses}
         report(phase, step, total, **more)
 
-    module = Training(model, multimodal_loss, multimodal_budget(config), "multimodal", report_and_check)
+    loss = partial(multimodal_loss, experts=config.language.experts)
+    module = Training(model, loss, multimodal_budget(config), "multimodal", report_and_check)
     weights = folder / "weights.safetensors"
     if weights.exists():
         load_weights(model, weights)
         counted = json.loads((folder / "trained.json").read_text())
     else:
         fit(module, batches, folder, should_stop)
-        counted = {"tokens": module.tokens, "positions": module.positions, "loss": module.final_loss}
-        counted["corrupt"] = batches.corrupt
+        counted = {**module.seen, "loss": module.final_loss, "corrupt": batches.corrupt, "cut": batches.cut}
         (folder / "trained.json").write_text(json.dumps(counted))
         save_weights(model, weights)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -84,7 +86,7 @@ def run(
     if held_out:
         metrics["final/held_out_loss"] = held_out_loss(model, held_out(), _HELD_OUT_BATCHES)
     artifacts = [folder / "predictions.parquet", folder / "contact_sheet.png"]
-    return Result(metrics, _facts(config, model, counted), artifacts, _datasets(config, sources))
+    return Result(metrics, facts(config, model, counted), artifacts, _datasets(config, sources))
 
 
 def assemble(config: Experiment, tokenizer: Any, stages: Mapping[str, Path]) -> MultimodalLM:
@@ -139,22 +141,6 @@ def _held_out(config: Experiment, tokenizer: Any, root: Path) -> Callable[[], Pa
     )
     sources = open_sources(config, ensure(world, root / "worlds"))
     return lambda: packed(config, sources, tokenizer, _HELD_OUT_SEED)
-
-
-def _facts(config: Experiment, model: MultimodalLM, counted: Mapping[str, float]) -> dict[str, float]:
-    """What a reader needs to know before comparing two cells."""
-    patches = model.encoder.grid[0] * model.encoder.grid[1]
-    return {
-        "image_tokens": config.connector.tokens,
-        "patches": patches,
-        "resolution": config.encoder.resolution,
-        "steps": config.training.steps,
-        "tokens_seen": counted["tokens"],
-        "useful_token_share": counted["tokens"] / max(1, counted["positions"]),
-        "corrupt_documents": counted["corrupt"],
-        "trainable_parameters": model.trainable_parameters(),
-        "parameters": sum(p.numel() for p in model.parameters()),
-    }
 
 
 def _datasets(config: Experiment, sources: Mapping[str, DocumentSource]) -> list[dict[str, Any]]:

@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from mm1.connectors import connectors
 from mm1.data import mixes
-from mm1.encoders import encoders
+from mm1.encoders import encoders, objectives
 from mm1.language import language_models
 from mm1.registry import Registry, UnknownName
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0)]
+TIED_DECAY = 0.1
+"""Weight decay over learning rate where they are tied (MM1, section 3.4)."""
 
 
 def _known(registry: Registry, name: str) -> str:
@@ -31,15 +33,20 @@ class _Section(BaseModel):
 
 
 class EncoderPretraining(_Section):
-    """Contrastive pre-training of an encoder. `seed: null` follows the cell's seed."""
+    """Pre-training of an encoder on pictures and captions. `seed: null` follows the cell's seed."""
 
-    objective: Literal["contrastive"] = "contrastive"
+    objective: str = "contrastive"
     seed: int | None = Field(default=None, ge=0)
     steps: int = Field(default=3000, ge=0)
     batch: Positive = 256
     pairs: Positive = Field(default=40_000, description="pictures with captions in its training pool")
+    synthetic_share: Fraction = Field(
+        default=0.6, description="share of these captions that is synthetic; the rest is alt-text"
+    )
     learning_rate: Rate = 2e-3
     weight_decay: float = Field(default=0.05, ge=0)
+
+    _objective = field_validator("objective")(lambda value: _known(objectives, value))
 
 
 class Encoder(_Section):
@@ -103,6 +110,22 @@ class LanguagePretraining(_Section):
     weight_decay: float = Field(default=0.05, ge=0)
 
 
+class Experts(_Section):
+    """A mixture of experts in place of the feed-forward part of every n-th block (MM1, section 3.4); 0: dense."""
+
+    count: int = Field(default=0, ge=0, description="experts in a sparse block; 0: every block is dense")
+    every: Positive = Field(default=2, description="every how many blocks one is sparse")
+    per_token: Positive = Field(default=2, description="experts that a token is sent to")
+    balance: float = Field(default=0.01, ge=0, description="weight of the load-balance loss")
+    router_z: float = Field(default=0.001, ge=0, description="weight of the router z-loss")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Experts:
+        if 0 < self.count < self.per_token:
+            raise ValueError(f"count: {self.count} experts are fewer than the {self.per_token} of a token")
+        return self
+
+
 class Language(_Section):
     """A decoder LM from transformers; `pretrained` is a local path or hub name."""
 
@@ -114,6 +137,7 @@ class Language(_Section):
     pretrained: str | None = None
     learning_rate_scale: Rate = 1.0
     frozen: bool = False
+    experts: Experts = Experts()
     pretraining: LanguagePretraining = LanguagePretraining()
 
     _type = field_validator("type")(lambda value: _known(language_models, value))
@@ -122,6 +146,12 @@ class Language(_Section):
     def _fits(self) -> Language:
         if self.width % (2 * self.heads):
             raise ValueError(f"width: {self.width} does not give {self.heads} heads of even size")
+        if self.experts.count and self.type == "llama":
+            raise ValueError("experts.count: a llama is dense; language.type: qwen3-moe has experts")
+        if self.experts.count and self.experts.every > self.depth:
+            raise ValueError(
+                f"experts.every: {self.experts.every} leaves none of the {self.depth} blocks sparse"
+            )
         return self
 
 
@@ -132,6 +162,9 @@ class World(_Section):
     captions: Positive = 24_000
     interleaved: Positive = 8_000
     text: Positive = 16_000
+    synthetic_share: Fraction = Field(
+        default=0.35, description="share of the captions that is synthetic; the rest is alt-text"
+    )
     benchmark_items: Positive = 160
     shot_pool: Positive = 200
 
@@ -186,7 +219,9 @@ class Training(_Section):
     sequence_length: Positive = 256
     accumulate: Positive = 1
     learning_rate: Rate = 2e-3
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: Annotated[float, Field(ge=0)] | Literal["tied"] = Field(
+        default=0.01, description="tied: a tenth of the learning rate, MM1's rule"
+    )
     warmup: int = Field(default=50, ge=0)
     clip: Rate = 1.0
     precision: Literal["32-true", "bf16-mixed", "bf16-true"] = "32-true"
@@ -260,4 +295,7 @@ class Experiment(_Section):
         pretraining = values["encoder"]["pretraining"]
         if pretraining["seed"] is None:
             pretraining["seed"] = self.seed
+        training = values["training"]
+        if training["weight_decay"] == "tied":
+            training["weight_decay"] = TIED_DECAY * training["learning_rate"]
         return values

@@ -65,7 +65,12 @@ class MultimodalLM(nn.Module):
         return embeddings.masked_scatter(places, image_tokens.to(embeddings.dtype))
 
     def forward(
-        self, input_ids: Tensor, position_ids: Tensor, images: Tensor, labels: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        images: Tensor,
+        labels: Tensor | None = None,
+        **wanted: bool,
     ) -> CausalLMOutputWithPast:
         """Packed sequences -> the LM's output, with the mean next-token loss if labels are given.
 
@@ -74,11 +79,12 @@ class MultimodalLM(nn.Module):
             position_ids: (B, T), starting at 0 with every document: this alone keeps documents apart.
             images: uint8 (N, 3, R, R) of all sequences in reading order; N may be 0.
             labels: (B, T), -100 where nothing is to be predicted.
+            wanted: what else the LM is to give, such as `output_router_logits`.
         """
         image_tokens = self.encode_images(images) if len(images) else self._untouched()
         embeddings = self.embed(input_ids, image_tokens)
         return self.language(
-            inputs_embeds=embeddings, position_ids=position_ids, labels=labels, use_cache=False
+            inputs_embeds=embeddings, position_ids=position_ids, labels=labels, use_cache=False, **wanted
         )
 
     def trainable_parameters(self) -> int:

@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mm1.config import Encoder, Language
+from mm1.config import Encoder, Experts, Language
 
 EPOCH = 1
 """Raised when code that decides a stage's result changes: older results are never reused."""
@@ -47,12 +48,12 @@ def weights(stage_id: str, folder: Path) -> Path | None:
 def train_encoder(
     config: Mapping[str, Any], folder: Path, report: Callable, should_stop: Callable[[], bool]
 ) -> None:
-    """Contrastive pre-training; publishes weights and the probe curve in `folder`."""
+    """Pre-training by the configured objective; publishes weights and the probe curve in `folder`."""
     import torch
 
     from mm1.data.world.pools import encoder_pairs
-    from mm1.encoders import encoders
-    from mm1.encoders.contrastive import CaptionBatches, ContrastivePair, contrastive_loss
+    from mm1.encoders import encoders, objectives
+    from mm1.encoders.batches import CaptionBatches, objective_loss
     from mm1.encoders.probe import probe
     from mm1.language.tokenizer import load_tokenizer
     from mm1.training import Training, fit
@@ -61,10 +62,9 @@ def train_encoder(
     plan = settings.pretraining
     torch.manual_seed(plan.seed)
     tokenizer = load_tokenizer(Language())
-    model = ContrastivePair(encoders.get(settings.type)(settings), len(tokenizer))
-    batches = CaptionBatches(
-        encoder_pairs(plan.pairs, plan.seed), tokenizer, settings.resolution, plan.batch, plan.seed
-    )
+    model = objectives.get(plan.objective)(encoders.get(settings.type)(settings), len(tokenizer))
+    pairs = encoder_pairs(plan.pairs, plan.seed, plan.synthetic_share)
+    batches = CaptionBatches(pairs, tokenizer, settings.resolution, plan.batch, plan.seed)
     curve_file = folder / "probe.json"
     curve = json.loads(curve_file.read_text()) if curve_file.exists() else {}
 
@@ -75,7 +75,7 @@ def train_encoder(
             model.train()
             curve_file.write_text(json.dumps(curve))
 
-    module = Training(model, contrastive_loss, _budget(plan), "encoder", report_and_probe)
+    module = Training(model, objective_loss, _budget(plan), "encoder", report_and_probe)
     fit(module, batches, folder, should_stop)
     _publish(model.encoder, folder, {"loss": module.final_loss, "probe": curve})
 
@@ -112,16 +112,14 @@ def train_language(
             seed=seed,
         )
 
-    module = Training(model, text_loss, _budget(plan), "language", report)
+    module = Training(model, partial(text_loss, experts=settings.experts), _budget(plan), "language", report)
     fit(module, pages(plan.documents, plan.seed), folder, should_stop)
     model.eval()
     unseen = pages(2000, plan.seed + 1_000_000)
     with torch.inference_mode():
         device = next(model.parameters()).device
-        held_out = [
-            float(text_loss(model, {name: tensor.to(device) for name, tensor in unseen.batch().items()}))
-            for _ in range(10)
-        ]
+        batches = ({k: v.to(device) for k, v in unseen.batch().items()} for _ in range(10))
+        held_out = [float(text_loss(model, batch, Experts())["loss"]) for batch in batches]
     _publish(model, folder, {"loss": module.final_loss, "held_out_loss": sum(held_out) / len(held_out)})
 
 

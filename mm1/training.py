@@ -60,14 +60,14 @@ class Training(lightning.LightningModule):
 
     Args:
         model: what is trained.
-        loss: `(model, batch) -> scalar tensor`.
+        loss: `(model, batch) -> {"loss": scalar tensor, ...}`; whatever else it gives is logged.
         report: `report(phase, step, total, loss=..., metrics=...)`, called every step.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        loss: Callable[[nn.Module, dict], Tensor],
+        loss: Callable[[nn.Module, dict], dict[str, Tensor]],
         budget: Budget,
         phase: str,
         report: Report,
@@ -75,14 +75,17 @@ class Training(lightning.LightningModule):
         super().__init__()
         self.model, self.loss, self.budget = model, loss, budget
         self.phase, self.report = phase, report
-        self.tokens = self.positions = 0
+        self.seen = dict.fromkeys(("tokens", "positions", "images"), 0)
         self.final_loss = math.nan
         self._grad_norm = math.nan
+        self._found: dict[str, Tensor] = {}
         self._clock: tuple[float, int] | None = None
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """The loss of one batch; a non-finite one raises NonFiniteLoss."""
-        loss = self.loss(self.model, batch)
+        found = self.loss(self.model, batch)
+        loss = found["loss"]
+        self._found = {name: value.detach() for name, value in found.items()}
         self.final_loss = float(loss.detach())
         if not math.isfinite(self.final_loss):
             raise NonFiniteLoss(
@@ -90,8 +93,9 @@ class Training(lightning.LightningModule):
                 f" (learning rate {self.budget.learning_rate:g}, gradient norm before it {self._grad_norm:.3g})"
             )
         if "tokens" in batch:
-            self.tokens += int(batch["tokens"])
-            self.positions += batch["input_ids"].numel()
+            self.seen["tokens"] += int(batch["tokens"])
+            self.seen["positions"] += batch["input_ids"].numel()
+            self.seen["images"] += len(batch["images"])
         return loss
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -115,19 +119,20 @@ class Training(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the random state and the counters, so that a resumed run ends with the same bits."""
         checkpoint["rng"] = torch.get_rng_state()
-        checkpoint["counters"] = [self.tokens, self.positions]
+        checkpoint["seen"] = dict(self.seen)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore what `on_save_checkpoint` kept."""
         torch.set_rng_state(checkpoint["rng"])
-        self.tokens, self.positions = checkpoint["counters"]
+        self.seen = dict(checkpoint["seen"])
 
     def _metrics(self, step: int) -> dict[str, float]:
-        now, before = (time.monotonic(), self.tokens), self._clock
+        now, before = (time.monotonic(), self.seen["tokens"]), self._clock
         self._clock = now
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        metrics = {"loss": self.final_loss, "learning_rate": rate, "grad_norm": self._grad_norm}
-        if before is not None and self.tokens:
+        metrics = {name: float(value) for name, value in self._found.items()}
+        metrics |= {"learning_rate": rate, "grad_norm": self._grad_norm}
+        if before is not None and now[1]:
             metrics["tokens_per_second"] = (now[1] - before[1]) / max(1e-9, now[0] - before[0])
         return {f"{self.phase}/{name}": value for name, value in metrics.items()}
 

@@ -7,7 +7,8 @@ from torch.nn import functional
 from mm1.config import Encoder
 from mm1.data.world.pools import encoder_pairs
 from mm1.encoders import encoders
-from mm1.encoders.contrastive import CaptionBatches, ContrastivePair, contrastive_loss
+from mm1.encoders.batches import CaptionBatches, objective_loss
+from mm1.encoders.contrastive import ContrastivePair
 from mm1.encoders.vit import build_timm
 
 
@@ -94,7 +95,7 @@ def test_contrastive_loss_falls_far_below_chance(tokenizer):
     optimizer = torch.optim.AdamW(pair.parameters(), 1e-3)
     losses = []
     for _ in range(36):
-        loss = contrastive_loss(pair, batches.batch())
+        loss = objective_loss(pair, batches.batch())["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

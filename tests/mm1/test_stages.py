@@ -25,7 +25,7 @@ from mm1.stages import (
 from mm1.zoo.build import MANIFEST, parts
 
 ROOT = Path(__file__).parents[2]
-ENCODER, LANGUAGE = "3e6002fa5ae2978f", "5a2f74cac58affe5"
+ENCODER, LANGUAGE = "350022241243a76a", "9fb099af22cbf8ec"
 
 
 def stages(**changes):

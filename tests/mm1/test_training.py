@@ -14,7 +14,7 @@ from torch import nn
 
 from mm1.cell import open_sources, packed
 from mm1.checkpoint import LAST, PREVIOUS, Stopped, newest, save_weights
-from mm1.config import Experiment, Language
+from mm1.config import Experiment, Experts, Language
 from mm1.language.tokenizer import load_tokenizer
 from mm1.model import MultimodalLM
 from mm1.optimizer import FLOOR, adamw, warmup_cosine
@@ -34,7 +34,7 @@ def experiment(**training):
 
 def noisy_loss(model, batch):
     """The loss with noise, so that a lost random state shows."""
-    return multimodal_loss(model, batch) * (1 + 0.1 * torch.rand(()))
+    return {"loss": multimodal_loss(model, batch, Experts())["loss"] * (1 + 0.1 * torch.rand(()))}
 
 
 def train(config, world, folder, report=lambda *_, **__: None, should_stop=lambda: False, loss=noisy_loss):
@@ -107,7 +107,7 @@ def test_a_loss_that_is_no_number_is_told_with_its_step(world, tmp_path, value):
     calls = iter(range(100))
 
     def breaking(model, batch):
-        return multimodal_loss(model, batch) * (value if next(calls) == 3 else 1)
+        return {"loss": multimodal_loss(model, batch, Experts())["loss"] * (value if next(calls) == 3 else 1)}
 
     with pytest.raises(NonFiniteLoss, match=r"multimodal: loss is (nan|inf) at step 3 .*learning rate 0.002"):
         train(experiment(), world, tmp_path, loss=breaking)

@@ -200,5 +200,5 @@ def test_pictures_and_captions_agree_with_their_scene():
 
 def test_the_share_of_synthetic_captions():
     rng = np.random.default_rng(5)
-    styles = [caption_pair(rng, synthetic_share=0.35)["style"] for _ in range(400)]
+    styles = [caption_pair(rng, 0.35, 0.35)["style"] for _ in range(400)]
     assert 0.28 < styles.count("synthetic") / 400 < 0.42

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,16 @@ from mm1.data.world.benchmarks import BENCHMARKS, Benchmark
 EPOCH = 1
 """Raised when the world's grammar or drawing changes: worlds of another epoch are never reused."""
 _CHUNK = 1000
-_SOURCES = {
-    "captions": documents.caption_pair,
-    "interleaved": documents.interleaved_page,
-    "text": documents.text_page,
-}
+_USUAL_SYNTHETIC_SHARE = 0.35
+
+
+def _sources(world: World) -> dict[str, Callable]:
+    captions = partial(
+        documents.caption_pair,
+        synthetic_share=world.synthetic_share,
+        usual_share=_USUAL_SYNTHETIC_SHARE,
+    )
+    return {"captions": captions, "interleaved": documents.interleaved_page, "text": documents.text_page}
 
 
 def world_id(world: World) -> str:
@@ -49,7 +55,7 @@ def build(world: World, folder: Path) -> None:
     """Draw the whole world into `folder`. Row `i` of a source depends on (seed, source, i // chunk) alone."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {"world": world.model_dump(), "epoch": EPOCH, "sources": {}}
-    for name, make in _SOURCES.items():
+    for name, make in _sources(world).items():
         manifest["sources"][name] = _write(make, name, getattr(world, name), world.seed, folder / name)
     for benchmark in BENCHMARKS:
         _write_benchmark(benchmark, world, folder / "benchmarks" / benchmark.name)

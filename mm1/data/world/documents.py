@@ -22,11 +22,17 @@ def picture(scene: Scene) -> dict[str, Any]:
     return {"bytes": png(render(scene)), "path": None}
 
 
-def caption_pair(rng: np.random.Generator, synthetic_share: float = 0.35) -> dict[str, Any]:
-    """One picture with its alt-text, or with a longer synthetic caption."""
-    scene, dialect = draw(rng), dialect_of(rng)
-    synthetic = rng.random() < synthetic_share
-    words = text.synthetic_caption(scene, dialect) if synthetic else text.alt_text(scene, dialect, rng)
+def caption_pair(rng: np.random.Generator, synthetic_share: float, usual_share: float) -> dict[str, Any]:
+    """One picture with its alt-text, or with a longer synthetic caption.
+
+    Whatever `synthetic_share` is, pictures are the same and so are the captions of pictures that keep their style:
+    `rng` moves on as it does at the `usual_share`.
+    """
+    scene, dialect, draw_of_style = draw(rng), dialect_of(rng), rng.random()
+    apart = np.random.default_rng(int(draw_of_style * 2**53))
+    alt = text.alt_text(scene, dialect, apart if draw_of_style < usual_share else rng)
+    synthetic = draw_of_style < synthetic_share
+    words = text.synthetic_caption(scene, dialect) if synthetic else alt
     style = "synthetic" if synthetic else "alt"
     return {"image": picture(scene), "caption": words, "group": dialect, "style": style}
 

@@ -8,7 +8,7 @@ from mm1.data.document import Document, Picture
 from mm1.data.world.build import rows
 from mm1.data.world.documents import caption_pair, text_page
 
-SYNTHETIC_SHARE = 0.6
+USUAL_SYNTHETIC_SHARE = 0.6
 
 
 class Pool:
@@ -24,11 +24,12 @@ class Pool:
         return self.documents[row]
 
 
-def encoder_pairs(count: int, seed: int) -> Pool:
-    """`count` pictures with captions, more of them complete than in the LM's caption source."""
-    drawn = rows(partial(caption_pair, synthetic_share=SYNTHETIC_SHARE), "encoder-pairs", count, seed)
+def encoder_pairs(count: int, seed: int, synthetic_share: float = USUAL_SYNTHETIC_SHARE) -> Pool:
+    """`count` pictures with captions, more of them synthetic than in the LM's caption source."""
+    make = partial(caption_pair, synthetic_share=synthetic_share, usual_share=USUAL_SYNTHETIC_SHARE)
+    drawn = rows(make, "encoder-pairs", count, seed)
     pairs = [Document((Picture(row["image"]["bytes"]), row["caption"]), row["group"]) for row in drawn]
-    return Pool(pairs, f"encoder-pairs-{count}-{seed}")
+    return Pool(pairs, f"encoder-pairs-{count}-{seed}-{synthetic_share}")
 
 
 def lm_pages(count: int, seed: int) -> Pool:
