@@ -188,6 +188,10 @@ class Data(_Section):
         default=None, description="folder of exported benchmarks; null: the world's"
     )
     mix: str | dict[str, Annotated[float, Field(ge=0)]] = "mm1"
+    synthetic_share: Fraction | None = Field(
+        default=None,
+        description="share of the captions that is synthetic: of the world's, or drawn from a source `synthetic`",
+    )
     max_corrupt: Fraction = Field(
         default=0.01, description="share of unreadable documents that fails the run"
     )
@@ -206,7 +210,22 @@ class Data(_Section):
         have = set(self.sources) | ({"captions", "interleaved", "text"} if self.world else set())
         if missing := sorted(set(self.mix) - have):
             raise ValueError(f"mix: no source named {missing}; known: {sorted(have)}")
+        if self.synthetic_share is not None and not self.world and "synthetic" not in self.sources:
+            raise ValueError("synthetic_share: there is no world, and no source is named 'synthetic'")
         return self
+
+    def with_synthetic(self) -> dict[str, Any]:
+        """Plain data in which the share of synthetic captions is written out where it takes effect."""
+        values = self.model_dump(mode="json")
+        world, share, mix = values["world"], self.synthetic_share, values["mix"]
+        if world:
+            share = world["synthetic_share"] if share is None else share
+            values["synthetic_share"] = world["synthetic_share"] = share
+        elif share is not None and "synthetic" not in mix:
+            captions = mix.pop("captions", 0.0)
+            parts = {"captions": captions * (1 - share), "synthetic": captions * share}
+            values["mix"] = mix | {name: weight for name, weight in parts.items() if weight > 0}
+        return values
 
 
 class Training(_Section):
@@ -292,6 +311,7 @@ class Experiment(_Section):
     def resolved(self) -> dict[str, Any]:
         """The configuration as plain data, with every default and every derived value written out."""
         values = self.model_dump(mode="json")
+        values["data"] = self.data.with_synthetic()
         pretraining = values["encoder"]["pretraining"]
         if pretraining["seed"] is None:
             pretraining["seed"] = self.seed

@@ -10,6 +10,17 @@ from ablations.study import Study
 
 STUDIES = {
     "encoder-resolution": "ablations.studies.encoder_resolution:STUDY",
+    "encoder-objective": "ablations.studies.encoder_objective:STUDY",
+    "encoder-size": "ablations.studies.encoder_size:STUDY",
+    "encoder-data": "ablations.studies.encoder_data:STUDY",
+    "connector": "ablations.studies.connector:STUDY",
+    "data-mix": "ablations.studies.data_mix:STUDY",
+    "text-only": "ablations.studies.text_only:STUDY",
+    "image-text-ratio": "ablations.studies.image_text_ratio:STUDY",
+    "synthetic-captions": "ablations.studies.synthetic_captions:STUDY",
+    "lr-scaling": "ablations.studies.lr_scaling:STUDY",
+    "moe": "ablations.studies.moe:STUDY",
+    "unfreezing": "ablations.studies.unfreezing:STUDY",
 }
 """Study name -> where it is declared. Other packages add theirs by the entry-point group `ablate.studies`."""
 

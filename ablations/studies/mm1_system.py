@@ -111,8 +111,10 @@ class MM1System:
         return Outcome(result.metrics, result.facts, result.artifacts, result.datasets)
 
     def seconds(self, config: Mapping[str, Any]) -> float:
-        """Steps on one core at micro scale, and a fixed cost for evaluation."""
+        """Steps on one core at micro scale, and a fixed cost for evaluation; 0, unknown, where models are bought in."""
         encoder, training = config["encoder"], config["training"]
+        if encoder["pretrained"] or config["language"]["pretrained"]:
+            return 0.0
         patches = (encoder["resolution"] / encoder["patch"]) ** 2
         share = training["sequences"] * training["sequence_length"] / 2048
         return 14 + training["steps"] * share * (_SECONDS_PER_STEP + _SECONDS_PER_PATCH_STEP * patches)
