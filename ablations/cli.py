@@ -130,6 +130,28 @@ for _name in studies.names():
     _study_command(_name)
 
 
+@app.command("all", epilog="Example: ablate all --grid sweeps/mm1.yaml --dry-run", rich_help_panel="Studies")
+def run_all(
+    grid: Annotated[
+        Path, typer.Option("--grid", help="Suite file.", metavar="FILE.yaml", show_default=False)
+    ],
+    seeds: Seeds = None,
+    scale: Scale = None,
+    set_: Set = None,
+    executor: Executor = None,
+    workers: Workers = None,
+    runs: Runs = Path("runs"),
+    tracking_uri: Tracking = STORE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing.")] = False,
+) -> None:
+    """Run a suite of studies as one plan: what several of them need is trained once."""
+    from ablations import commands
+
+    launch = commands.given(executor=executor, workers=workers)
+    order = commands.Order("all", grid, seeds, scale, set_ or [], launch, runs, tracking_uri)
+    raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
+
+
 @app.command("list", epilog="Example: ablate list")
 def list_studies() -> None:
     """List the studies: their questions, axes and claims."""

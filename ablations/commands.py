@@ -13,17 +13,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ablations import grid, lanes, launch, plan_view, preflight, studies, sweep, tracking
+from ablations import lanes, launch, plan_view, preflight, studies, suite, tracking
 from ablations import plan as plans
 from ablations.errors import UserError
+from ablations.part import Part
 from ablations.plan import Plan
-from ablations.study import Study
-from ablations.sweep import Sweep
 
 
 @dataclass(frozen=True)
 class Order:
-    """A study, a sweep file, and what the command line puts in the place of the file's settings."""
+    """A study and its sweep, or `all` and a suite, and what the command line puts in place of the settings."""
 
     study: str
     grid: Path
@@ -41,30 +40,34 @@ def given(**options: Any) -> dict[str, Any]:
 
 
 def run(order: Order) -> int:
-    """Run what is left of a sweep, then print results and verdicts. Returns the exit code."""
+    """Run what is left of a sweep or suite, then print results and verdicts. Returns the exit code."""
     console = Console()
-    study, wanted, todo = _prepare(order)
+    todo, settings = _prepare(order)
+    if len(todo.parts) > 1:
+        for line in plan_view.summary(todo, lanes.workers(settings)):
+            console.print(line, highlight=False)
     if not todo.tasks:
         console.print(f"Nothing to do: all {len(todo.cells)} cells are finished.", highlight=False)
-    code = launch.run(study, wanted, todo, order.runs, console)
+    code = launch.run(todo, settings, order.runs, console)
     if code != launch.INTERRUPTED:
-        _print_results(study, todo, order.tracking_uri, console)
+        for part in todo.parts:
+            _print_results(part, order.tracking_uri, console)
     return code
 
 
-def _print_results(study: Study, todo: Plan, tracking_uri: str, console: Console) -> None:
+def _print_results(part: Part, tracking_uri: str, console: Console) -> None:
     from reports.terminal import print_results
 
     try:
-        print_results(study.name, tracking_uri, console, [cell.id for cell in todo.cells])
+        print_results(part.study.name, tracking_uri, console, [cell.id for cell in part.cells])
     except UserError as nothing:  # every cell failed: that is what the exit code says
         console.print(str(nothing), highlight=False)
 
 
 def plan(order: Order, as_json: bool) -> int:
-    """Print the plan of a sweep; start nothing."""
-    _, wanted, todo = _prepare(order)
-    team = lanes.workers(wanted.launch)
+    """Print the plan of a sweep or suite; start nothing."""
+    todo, settings = _prepare(order)
+    team = lanes.workers(settings)
     if as_json:
         facts = todo.as_json() | {"workers": team, "wall": todo.wall(team)}
         print(json.dumps(facts, indent=2))
@@ -135,21 +138,18 @@ def logs(start: str, lines: int, runs: Path) -> None:
         print("".join(deque(text, maxlen=lines)), end="")
 
 
-def _prepare(order: Order) -> tuple[Study, Sweep, Plan]:
-    """Everything that can be wrong is found here, before anything starts or is written."""
-    study = studies.get(order.study)
-    system = study.system()
-    wanted = sweep.read(
+def _prepare(order: Order) -> tuple[Plan, Mapping[str, Any]]:
+    """Plan and launch settings. Everything that can be wrong is found here, before anything is written."""
+    parts, settings = suite.read(
+        order.study,
         order.grid,
-        study.name,
-        system.scales(),
         scale=order.scale,
         seeds=order.seeds,
         set_=order.set,
         launch=order.launch,
     )
-    cells = grid.cells(study, system, wanted)
     preflight.check(order.runs, order.tracking_uri)
     os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
-    durations = tracking.durations(order.tracking_uri, [cell.id for cell in cells])
-    return study, wanted, plans.make(cells, system, order.runs / "stages", durations, durations)
+    ids = list(dict.fromkeys(cell.id for part in parts for cell in part.cells))
+    durations = tracking.durations(order.tracking_uri, ids)
+    return plans.make(parts, order.runs / "stages", durations, durations), settings

@@ -1,9 +1,8 @@
-"""Run a plan: declare the sweep, drive the lanes, close what was left open, say how it ended."""
+"""Run a plan: declare its sweeps, drive the lanes, close what was left open, say how it ended."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 import sys
 import uuid
@@ -14,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ablations import interrupts, lanes, studies, tracking
 from ablations.errors import UserError
 from ablations.files import holder, lease, write_json
+from ablations.part import Part
 from ablations.plan import Plan
 from ablations.progress import Progress
-from ablations.study import Study
-from ablations.sweep import Sweep
 from ablations.work import Work
 
 if TYPE_CHECKING:
@@ -26,27 +24,26 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-def sweep_id(study: Study, sweep: Sweep, plan: Plan) -> str:
-    """A sweep is its study, its name, its scale and its cells."""
-    text = json.dumps([study.name, sweep.name, sweep.scale, sorted(cell.id for cell in plan.cells)])
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+def plan_id(plan: Plan) -> str:
+    """A plan of one sweep has its id, one of several has an id over theirs."""
+    keys = [part.key for part in plan.parts]
+    return keys[0] if len(keys) == 1 else hashlib.blake2b("".join(keys).encode(), digest_size=6).hexdigest()
 
 
-def run(study: Study, sweep: Sweep, plan: Plan, runs: Path, console: Console) -> int:
+def run(plan: Plan, launch: Mapping[str, Any], runs: Path, console: Console) -> int:
     """Run what is left of a plan; 0 if every cell is finished, 1 if some failed, 130 if interrupted.
 
     A sweep of which nothing is left is written down for the reports, once.
 
     Raises:
-        UserError: the same sweep is already being run, or this machine cannot launch it.
+        UserError: the same plan is already being run, or this machine cannot launch it.
     """
-    key, uri = sweep_id(study, sweep, plan), tracking.default_uri()
+    uri = tracking.default_uri()
     if not plan.tasks:
-        if key not in {found.declaration.get("id") for found in tracking.sweeps(uri, study.name)}:
-            tracking.end_sweep(uri, _declare(uri, study, sweep, plan, key))
+        _declare(uri, plan)
         return 0
-    lanes.check(sweep.launch)
-    folder = runs.absolute() / "sweeps" / key
+    lanes.check(launch)
+    folder = runs.absolute() / "sweeps" / plan_id(plan)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with lease(folder / "launcher.json") as mine:
         if not mine:
@@ -55,32 +52,55 @@ def run(study: Study, sweep: Sweep, plan: Plan, runs: Path, console: Console) ->
             raise UserError(
                 f"this sweep is already running: {where}.\n  watch it: ablate status --runs {runs}"
             )
-        parent = _declare(uri, study, sweep, plan, key)
-        work = _lay_out(folder, plan, {"sweep": key, "parent": parent, "tracking_uri": uri}, study, sweep)
-        code = _drive(sweep.launch, work, console)
-        _close(uri, parent, work, code, console)
+        begun = _declare(uri, plan)
+        work = _lay_out(folder, plan, begun, {"tracking_uri": uri, "workers": lanes.workers(launch)})
+        code = _drive(launch, work, console)
+        _close(uri, plan, begun, work, code, console)
         return code
 
 
-def _declare(uri: str, study: Study, sweep: Sweep, plan: Plan, key: str) -> str:
-    """Write down in the store what will be run, before it runs; the id of the parent run."""
-    declared: dict[str, Any] = {"id": key, "name": sweep.name, "scale": sweep.scale}
+def _declare(uri: str, plan: Plan) -> dict[str, str]:
+    """Write down in the store what will be run, before it runs; the parent run of each part with work left.
+
+    A part of which nothing is left is written down if it never was.
+    """
+    left = {key for task in plan.tasks for key in task.sweeps}
+    done = [part for part in plan.parts if part.key not in left]
+    known = {found.declaration.get("id") for found in tracking.sweeps(uri)} if done else set()
+    for part in done:
+        if part.key not in known:
+            tracking.end_sweep(uri, _begin(uri, part))
+    return {part.key: _begin(uri, part) for part in plan.parts if part.key in left}
+
+
+def _begin(uri: str, part: Part) -> str:
+    sweep = part.sweep
+    declared: dict[str, Any] = {"id": part.key, "name": sweep.name, "scale": sweep.scale}
     declared |= {"seeds": list(sweep.seeds), "set": dict(sweep.set)}
     declared |= {"axes": {name: list(values) for name, values in sweep.axes.items()}}
     declared |= {"file": Path(sweep.lines.file).read_text()}
-    return tracking.begin_sweep(uri, sweep.suite, study, declared, plan.cells)
+    return tracking.begin_sweep(uri, sweep.suite, part.study, declared, part.cells)
 
 
-def _lay_out(folder: Path, plan: Plan, about: Mapping[str, Any], study: Study, sweep: Sweep) -> Work:
-    """plan.json and a folder for every task, without the marks of earlier launches."""
+def _lay_out(folder: Path, plan: Plan, begun: Mapping[str, str], about: Mapping[str, Any]) -> Work:
+    """plan.json and a folder for every task, without the marks of earlier launches.
+
+    A task's `sweep` is the part that has its run; `sweeps` says for each where its study is declared.
+    """
     names = ("kind", "id", "name", "needs", "seconds", "payload")
-    tasks = [{name: getattr(task, name) for name in names} for task in plan.tasks]
-    shared = {
-        "target": studies.target(study.name),
-        "suite": sweep.suite,
-        "workers": lanes.workers(sweep.launch),
+    tasks = [{name: getattr(task, name) for name in names} | {"sweep": task.sweeps[0]} for task in plan.tasks]
+    sweeps = {
+        part.key: {
+            "target": studies.target(part.study.name),
+            "suite": part.sweep.suite,
+            "name": part.sweep.name,
+            "parent": begun[part.key],
+        }
+        for part in plan.parts
+        if part.key in begun
     }
-    write_json(folder / "plan.json", {**about, **shared, "launch_id": uuid.uuid4().hex, "tasks": tasks})
+    launched = {"id": folder.name, "launch_id": uuid.uuid4().hex, "sweeps": sweeps}
+    write_json(folder / "plan.json", {**about, **launched, "tasks": tasks})
     work = Work.read(folder / "plan.json")
     work.stop.unlink(missing_ok=True)
     for task in work.tasks:
@@ -103,15 +123,20 @@ def _drive(launch: Mapping[str, Any], work: Work, console: Console) -> int:
     return _summary(work, gave_up, console)
 
 
-def _close(uri: str, parent: str, work: Work, code: int, console: Console) -> None:
-    """End the runs of dead lanes and that of the sweep."""
+def _close(uri: str, plan: Plan, begun: Mapping[str, str], work: Work, code: int, console: Console) -> None:
+    """End the runs of dead lanes and those of the sweeps."""
     cells = [task for task in work.tasks if task["kind"] == "cell"]
-    stopped = {task["id"]: "its worker is gone" for task in cells if work.state(task) == "interrupted"}
-    failed = {task["id"]: work.reason(task) or "" for task in cells if work.state(task) == "failed"}
+    states = {task["id"]: work.state(task) for task in cells}
+    stopped = {key: "its worker is gone" for key, state in states.items() if state == "interrupted"}
+    failed = {task["id"]: work.reason(task) or "" for task in cells if states[task["id"]] == "failed"}
     try:
         tracking.reap(uri, stopped)
         tracking.reap(uri, failed, interrupted=False)
-        tracking.end_sweep(uri, parent, {0: "FINISHED", INTERRUPTED: "KILLED"}.get(code, "FAILED"))
+        for part in plan.parts:
+            if part.key in begun:
+                whole = all(states.get(cell.id, "finished") == "finished" for cell in part.cells)
+                ended = "FINISHED" if whole else "KILLED" if code == INTERRUPTED else "FAILED"
+                tracking.end_sweep(uri, begun[part.key], ended)
     except Exception as error:
         if not tracking.is_passing(error):
             raise

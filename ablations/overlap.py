@@ -35,5 +35,6 @@ def _check_distinct(sweep: Sweep, given: Sequence[tuple[str, str, Any]]) -> None
             if f"{name}.".startswith(f"{other}.") or other.startswith(f"{name}."):
                 file, first = sweep.place(other, values, [earlier])
                 where = f"by {file}" if first is None else f"on line {first}"
+                where += f" of {file}" if first is not None and file != place else ""
                 message = f"{name}: a field has one place, but '{other}' is already set {where}"
                 raise SweepError(place, line, message)

@@ -1,4 +1,4 @@
-"""Cells -> the work that is left: finished cells reused, shared stages once, upstream first, and its cost."""
+"""Sweeps -> the work that is left: what several need once, finished cells reused, upstream first; its cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ablations.cell import Cell
+from ablations.part import Part
 from ablations.system import Stage, System
 
 
@@ -16,8 +17,9 @@ from ablations.system import Stage, System
 class Task:
     """A stage or a cell to be worked on once every task in `needs` has succeeded.
 
-    `seconds` is what one worker is expected to take. The payload of a stage is the Stage as plain data, that
-    of a cell is `cell` (the Cell as plain data) and `stages` (name -> id of every stage it needs).
+    `seconds` is what one worker is expected to take; `sweeps` are the keys of the parts that need it, of
+    which the first has its run. The payload of a stage is the Stage as plain data, that of a cell is `cell`
+    (the Cell as plain data) and `stages` (name -> id of every stage it needs).
     """
 
     kind: Literal["stage", "cell"]
@@ -26,6 +28,7 @@ class Task:
     needs: tuple[str, ...]
     seconds: float
     payload: Mapping[str, Any]
+    sweeps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,28 @@ class SharedStage:
 
 
 @dataclass(frozen=True)
+class Spared:
+    """What is done once instead of once in every sweep that needs it: cells, stages, seconds of work."""
+
+    cells: int
+    stages: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What a sweep comes to.
+    """What one sweep, or several together, come to.
 
     Attributes:
-        cells: every cell of the sweep.
+        parts: the sweeps.
+        cells: every cell of theirs, each once.
         reused: ids of those that are finished already.
         tasks: what is left, upstream first: nothing stands before what it needs.
         shared: the stages, upstream first.
         measured: how many finished runs the times rest on; 0: the system's own guess.
     """
 
+    parts: Sequence[Part]
     cells: Sequence[Cell]
     reused: Collection[str]
     tasks: Sequence[Task]
@@ -69,6 +83,24 @@ class Plan:
     def seconds(self) -> float:
         """Work left, in seconds of one worker."""
         return sum(task.seconds for task in self.tasks)
+
+    def spared(self) -> Spared:
+        """What is left less what every sweep on its own would have to do."""
+        again = [(task, len(task.sweeps) - 1) for task in self.tasks]
+        return Spared(
+            cells=sum(times for task, times in again if task.kind == "cell"),
+            stages=sum(times for task, times in again if task.kind == "stage"),
+            seconds=sum(times * task.seconds for task, times in again),
+        )
+
+    def studies(self) -> dict[str, list[str]]:
+        """Cell id -> the studies that have it."""
+        found: dict[str, list[str]] = {}
+        for part in self.parts:
+            for cell in part.cells:
+                if part.study.name not in (names := found.setdefault(cell.id, [])):
+                    names.append(part.study.name)
+        return found
 
     def wall(self, workers: int) -> float:
         """Estimated wall time with so many workers: evenly shared work, at least the longest chain."""
@@ -92,65 +124,103 @@ class Plan:
             | {"seconds": item.seconds, "saved": item.saved}
             for item in self.shared
         ]
+        studies = self.studies()
         cells = [
             {"id": cell.id, "name": cell.name, "axes": dict(cell.axes), "seed": cell.seed}
-            | {"reused": cell.id in self.reused}
+            | {"reused": cell.id in self.reused, "studies": studies[cell.id]}
             for cell in self.cells
+        ]
+        sweeps = [
+            {"id": part.key, "study": part.study.name, "name": part.sweep.name, "scale": part.sweep.scale}
+            | {"cells": [cell.id for cell in part.cells]}
+            for part in self.parts
         ]
         tasks = [{"kind": t.kind, "id": t.id, "name": t.name, "needs": list(t.needs)} for t in self.tasks]
         for entry, task in zip(tasks, self.tasks, strict=True):
             entry["seconds"] = task.seconds
         totals = {"seconds": self.seconds, "saved": self.saved(), "measured": self.measured}
-        return {"cells": cells, "stages": stages, "tasks": tasks, **totals}
+        totals |= {"spared_by_sharing": asdict(self.spared())}
+        return {"sweeps": sweeps, "cells": cells, "stages": stages, "tasks": tasks, **totals}
 
 
 def make(
-    cells: Sequence[Cell],
-    system: System,
+    parts: Sequence[Part],
     stages_folder: Path,
     finished: Collection[str],
     durations: Mapping[str, float] | None = None,
 ) -> Plan:
-    """Plan the work that is left.
+    """Plan the work that is left. Cells of equal id are one; the first part that has it owns its run.
 
     Args:
         stages_folder: the stage `id` lies in `stages_folder / id`.
         finished: ids of cells that have a finished run.
-        durations: cell id -> seconds its finished run took; calibrates the system's own guess.
+        durations: cell id -> seconds its finished run took; calibrates the systems' own guesses.
     """
-    speed, measured = _calibration(cells, system, durations or {})
-    left = [cell for cell in cells if cell.id not in finished]
-    needed = {cell.id: system.stages(cell.config) for cell in cells}
-    shared = _shared(needed, {cell.id for cell in left}, system, stages_folder, speed)
+    cells: dict[str, Cell] = {}
+    systems: dict[str, System] = {}
+    for part in parts:
+        for cell in part.cells:
+            cells.setdefault(cell.id, cell)
+            systems.setdefault(cell.id, part.system)
+    guesses = {key: systems[key].seconds(cell.config) for key, cell in cells.items()}
+    speed, measured = _calibration(guesses, durations or {})
+    needed = {key: systems[key].stages(cell.config) for key, cell in cells.items()}
+    left = {key for key in cells if key not in finished}
+    shared = _shared(needed, left, systems, stages_folder, speed)
     missing = {item.stage.id for item in shared if item.uses and not item.ready}
-    tasks = [_stage_task(item, missing) for item in shared if item.stage.id in missing]
-    work = [_cell_task(cell, needed[cell.id], missing, speed * system.seconds(cell.config)) for cell in left]
+    users = _users(parts, needed, left)
+    stages = [_stage_task(item, missing, users) for item in shared if item.stage.id in missing]
+    work = [
+        _cell_task(cells[key], needed[key], missing, speed * guesses[key], users)
+        for key in cells
+        if key in left
+    ]
     work.sort(key=lambda task: -task.seconds)  # the last worker to finish then does not hold a long one
-    return Plan(cells, {cell.id for cell in cells} & set(finished), [*tasks, *work], shared, measured)
+    return Plan(parts, list(cells.values()), cells.keys() - left, [*stages, *work], shared, measured)
 
 
-def _calibration(cells: Sequence[Cell], system: System, durations: Mapping[str, float]) -> tuple[float, int]:
+def _calibration(guesses: Mapping[str, float], durations: Mapping[str, float]) -> tuple[float, int]:
     """How much longer than guessed finished cells took (median), and how many cells say so."""
-    guesses = {cell.id: system.seconds(cell.config) for cell in cells if durations.get(cell.id)}
-    ratios = [durations[key] / guess for key, guess in guesses.items() if guess > 0]
+    ratios = [durations[key] / guess for key, guess in guesses.items() if guess > 0 and durations.get(key)]
     return (statistics.median(ratios), len(ratios)) if ratios else (1.0, 0)
 
 
 def _shared(
-    needed: Mapping[str, Sequence[Stage]], left: set[str], system: System, folder: Path, speed: float
+    needed: Mapping[str, Sequence[Stage]],
+    left: set[str],
+    systems: Mapping[str, System],
+    folder: Path,
+    speed: float,
 ) -> list[SharedStage]:
-    stages = {stage.id: stage for found in needed.values() for stage in found}
-    users = {key: [cell for cell, found in needed.items() if key in {s.id for s in found}] for key in stages}
+    users: dict[str, list[str]] = {}
+    stages: dict[str, Stage] = {}
+    for cell, found in needed.items():
+        for stage in found:
+            stages.setdefault(stage.id, stage)
+            users.setdefault(stage.id, []).append(cell)
     return [
         SharedStage(
             stage=stage,
             cells=len(users[stage.id]),
             uses=len(left.intersection(users[stage.id])),
-            ready=system.stage_ready(stage, folder / stage.id),
+            ready=systems[users[stage.id][0]].stage_ready(stage, folder / stage.id),
             seconds=stage.seconds * speed,
         )
         for stage in _upstream_first(stages)
     ]
+
+
+def _users(
+    parts: Sequence[Part], needed: Mapping[str, Sequence[Stage]], left: set[str]
+) -> dict[str, dict[str, None]]:
+    """Id of a cell that is left, or of a stage that one needs -> the keys of the parts that need it."""
+    found: dict[str, dict[str, None]] = {}
+    for part in parts:
+        for cell in part.cells:
+            if cell.id in left:
+                for key in (cell.id, *(stage.id for stage in needed[cell.id])):
+                    found.setdefault(key, {})[part.key] = None
+    return found
 
 
 def _upstream_first(stages: Mapping[str, Stage]) -> list[Stage]:
@@ -167,13 +237,20 @@ def _upstream_first(stages: Mapping[str, Stage]) -> list[Stage]:
     return list(ordered.values())
 
 
-def _stage_task(item: SharedStage, missing: Collection[str]) -> Task:
+def _stage_task(item: SharedStage, missing: Collection[str], users: Mapping[str, Collection[str]]) -> Task:
     stage = item.stage
     needs = tuple(need for need in stage.needs if need in missing)
-    return Task("stage", stage.id, f"{stage.name} {stage.id[:6]}", needs, item.seconds, asdict(stage))
+    name = f"{stage.name} {stage.id[:6]}"
+    return Task("stage", stage.id, name, needs, item.seconds, asdict(stage), tuple(users[stage.id]))
 
 
-def _cell_task(cell: Cell, stages: Sequence[Stage], missing: Collection[str], seconds: float) -> Task:
+def _cell_task(
+    cell: Cell,
+    stages: Sequence[Stage],
+    missing: Collection[str],
+    seconds: float,
+    users: Mapping[str, Collection[str]],
+) -> Task:
     needs = tuple(stage.id for stage in stages if stage.id in missing)
-    payload = {"cell": asdict(cell), "stages": {stage.name: stage.id for stage in stages}}
-    return Task("cell", cell.id, cell.name, needs, seconds, payload)
+    payload = {"cell": dict(vars(cell)), "stages": {stage.name: stage.id for stage in stages}}
+    return Task("cell", cell.id, cell.name, needs, seconds, payload, tuple(users[cell.id]))

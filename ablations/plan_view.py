@@ -12,10 +12,12 @@ _MOST_ROWS = 40
 
 def show(plan: Plan, workers: int, console: Console) -> None:
     """Print the plan; readable at 80 columns and in a pipe."""
+    if len(plan.parts) > 1:
+        console.print(_studies(plan))
     console.print(_cells(plan))
     if plan.shared:
         console.print(_stages(plan))
-    for line in _summary(plan, workers):
+    for line in summary(plan, workers):
         console.print(line, highlight=False)
 
 
@@ -27,15 +29,38 @@ def clock(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _cells(plan: Plan) -> Table:
-    table = Table("cell", "id", "state", "time", title="Cells", title_justify="left")
-    seconds = {task.id: task.seconds for task in plan.tasks}
-    for cell in plan.cells[:_MOST_ROWS]:
-        state = "[green]reused" if cell.id in plan.reused else "to run"
-        table.add_row(cell.name, cell.id, state, clock(seconds[cell.id]) if cell.id in seconds else "")
-    if len(plan.cells) > _MOST_ROWS:
-        table.add_row(f"... and {len(plan.cells) - _MOST_ROWS} more", "", "", "")
+def _studies(plan: Plan) -> Table:
+    table = Table("study", "sweep", title="Studies", title_justify="left")
+    for heading in ("cells", "shared", "to run", "alone"):
+        table.add_column(heading, justify="right")
+    sharing = plan.studies()
+    for part in plan.parts:
+        shared = sum(len(sharing[cell.id]) > 1 for cell in part.cells)
+        needed = [task for task in plan.tasks if part.key in task.sweeps]
+        todo = sum(task.kind == "cell" for task in needed)
+        time = clock(sum(task.seconds for task in needed))
+        row = (part.study.name, part.sweep.name, len(part.cells), shared, todo, time)
+        table.add_row(*map(str, row))
     return table
+
+
+def _cells(plan: Plan) -> Table:
+    """Cells that several studies share come first."""
+    several = len(plan.parts) > 1
+    headings = ["cell", "id", *(["shared by"] if several else []), "state", "time"]
+    table = Table(*headings, title="Cells", title_justify="left")
+    seconds, sharing = {task.id: task.seconds for task in plan.tasks}, plan.studies()
+    for cell in sorted(plan.cells, key=lambda cell: -len(sharing[cell.id]))[:_MOST_ROWS]:
+        state = "[green]reused" if cell.id in plan.reused else "to run"
+        time = clock(seconds[cell.id]) if cell.id in seconds else ""
+        table.add_row(cell.name, cell.id, *([_studies_of(sharing[cell.id])] if several else []), state, time)
+    if len(plan.cells) > _MOST_ROWS:
+        table.add_row(f"... and {len(plan.cells) - _MOST_ROWS} more")
+    return table
+
+
+def _studies_of(names: list[str]) -> str:
+    return f"{len(names)} studies" if len(names) > 1 else ""
 
 
 def _stages(plan: Plan) -> Table:
@@ -53,7 +78,8 @@ def _stages(plan: Plan) -> Table:
     return table
 
 
-def _summary(plan: Plan, workers: int) -> list[str]:
+def summary(plan: Plan, workers: int) -> list[str]:
+    """How many cells, what is saved, and how long it takes."""
     todo = sum(task.kind == "cell" for task in plan.tasks)
     stages = sum(task.kind == "stage" for task in plan.tasks)
     lines = [
@@ -61,6 +87,9 @@ def _summary(plan: Plan, workers: int) -> list[str]:
     ]
     if plan.saved():
         lines.append(f"ready and shared stages save {clock(plan.saved())} of work")
+    if (spared := plan.spared()).seconds:
+        once = f"{spared.cells} cells, {spared.stages} stages, {clock(spared.seconds)} of work"
+        lines.append(f"sharing spares {once} against each study on its own")
     if plan.tasks:
         source = (
             f"from {plan.measured} finished cells" if plan.measured else "a guess: no cell has finished yet"

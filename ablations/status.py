@@ -23,7 +23,7 @@ def show(runs: Path, console: Console) -> int:
         work = Work.read(path.absolute())
         launcher = holder(path.parent / "launcher.json")
         where = f"running: process {launcher['pid']} on {launcher['host']}" if launcher else "not running"
-        console.print(table(work, f"sweep {work.about['sweep']}, {where}"))
+        console.print(table(work, f"{_name(work)}, {where}"))
         for task in work.tasks:
             if work.state(task) == "failed":
                 failed += 1
@@ -31,3 +31,9 @@ def show(runs: Path, console: Console) -> int:
                     f"{task['name']}: {work.reason(task)}", style="red", highlight=False, markup=False
                 )
     return int(failed > 0)
+
+
+def _name(work: Work) -> str:
+    sweeps = work.about["sweeps"]
+    names = ", ".join(sweep["name"] for sweep in sweeps.values())
+    return f"sweep{'s' * (len(sweeps) > 1)} {names} ({work.about['id']})"

@@ -16,7 +16,7 @@ launch: {executor: local, workers: 2}                     # never part of a cell
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ _KEYS = ("study", "suite", "scale", "scales", *_BLOCKS)
 class Sweep:
     """A validated sweep. `axes`, `zip`, `set`, `include` and `exclude` hold dotted configuration fields.
 
-    `typed` is the part of `set` that came from the command line.
+    `typed` is the part of `set` that came from the command line, `below` the suite that gives the rest of it.
     """
 
     lines: Lines
@@ -49,6 +49,7 @@ class Sweep:
     exclude: Sequence[Mapping[str, Any]] = ()
     launch: Mapping[str, Any] = field(default_factory=dict)
     typed: Mapping[str, Any] = field(default_factory=dict)
+    below: Lines | None = None
 
     @property
     def name(self) -> str:
@@ -66,6 +67,8 @@ class Sweep:
         if name in self.typed and "set" in blocks:
             return f"--set {name}={self.typed[name]}", None
         places = [place for place in self.lines.lines if name in self._inside(place, blocks)]
+        if not places and self.below is not None and ("set", name) in self.below.lines:
+            return self.below.file, self.below.at("set", name)
 
         def fit(place: Where) -> tuple[bool, bool, int]:
             return self.lines.value(*place) == value, place[0] == "scales", -len(place)
@@ -90,27 +93,30 @@ def read(
     seeds: str | None = None,
     set_: Sequence[str] = (),
     launch: Mapping[str, Any] | None = None,
+    below: Lines | None = None,
 ) -> Sweep:
     """Read a sweep for `study`, whose system has these `scales`. The keyword options win over the file.
 
     Args:
         set_: `field=value` texts, the value as YAML.
         launch: launch settings by name.
+        below: a suite, whose `suite`, `scale`, `seeds` and `set` hold where the sweep gives none of its own.
 
     Raises:
         SweepError: with the file, its line, what was found there and what is allowed.
     """
     lines = load(path)
-    _check_keys(lines, lines.data, _KEYS)
+    _check_no_suite(lines)
+    check_keys(lines, lines.data, _KEYS)
     _check_study(lines, study)
-    chosen = _scale(lines, scales, scale)
+    chosen = _scale(_giver(lines, lines.data, below, "scale"), scales, scale)
     data, at = _for_scale(lines, scales, chosen)
     typed = dict(map(_override, set_))
     sweep = Sweep(
         lines=lines,
-        suite=_suite(lines),
+        suite=_suite(_giver(lines, lines.data, below, "suite")),
         scale=chosen,
-        seeds=_seeds(lines, data.get("seeds", [0]), at["seeds"], seeds),
+        seeds=_seeds_of(lines, data, at["seeds"], below, seeds),
         axes=_axes(lines, _mapping(lines, data.get("axes"), at["axes"]), at["axes"]),
         zip=_zips(lines, data.get("zip"), at["zip"]),
         set={**data["set"], **typed},
@@ -118,16 +124,36 @@ def read(
         exclude=_mappings(lines, data.get("exclude"), at["exclude"]),
         launch=_launch(lines, data["launch"], launch or {}),
         typed=typed,
+        below=below,
     )
+    sweep = replace(sweep, set={**_from_suite(sweep), **sweep.set})
     check_overlap(sweep)
     return sweep
 
 
-def _check_keys(lines: Lines, data: Mapping[str, Any], known: Sequence[str], *path: str) -> None:
+def check_keys(lines: Lines, data: Mapping[str, Any], known: Sequence[str], *path: str) -> None:
+    """Raise SweepError at a key that is none of `known`; `path` leads to `data`."""
     for key in data:
         if key not in known:
             message = f"unknown key '{key}'; allowed: {', '.join(known)}.{closest(key, known)}"
             raise lines.error(message, *path, key)
+
+
+def _check_no_suite(lines: Lines) -> None:
+    if "sweeps" in lines.data:
+        raise lines.error(f"this is a suite of sweeps; run: ablate all --grid {lines.file}", "sweeps")
+
+
+def _giver(lines: Lines, data: Mapping[str, Any], below: Lines | None, key: str) -> Lines:
+    """The file that says what `key` is: the sweep's own, else the suite's."""
+    return below if below is not None and key not in data and key in below.data else lines
+
+
+def _from_suite(sweep: Sweep) -> dict[str, Any]:
+    """What the suite sets and the sweep says nothing about."""
+    given = {} if sweep.below is None else _mapping(sweep.below, sweep.below.data.get("set"), ("set",))
+    varied = {*sweep.axes, *(name for group in sweep.zip for name in group)}
+    return {name: value for name, value in given.items() if name not in varied}
 
 
 def _check_study(lines: Lines, study: str) -> None:
@@ -157,9 +183,9 @@ def _scale(lines: Lines, scales: Sequence[str], typed: str | None) -> str:
 def _for_scale(lines: Lines, scales: Sequence[str], scale: str) -> tuple[dict[str, Any], dict[str, Where]]:
     """Lay one scale's block over the rest (it replaces; `set`, `launch` merge); and where each block is."""
     blocks = _mapping(lines, lines.data.get("scales"), ("scales",))
-    _check_keys(lines, blocks, scales, "scales")
+    check_keys(lines, blocks, scales, "scales")
     for name, block in blocks.items():
-        _check_keys(lines, _mapping(lines, block, ("scales", name)), _BLOCKS, "scales", name)
+        check_keys(lines, _mapping(lines, block, ("scales", name)), _BLOCKS, "scales", name)
     special = blocks.get(scale) or {}
     at: dict[str, Where] = {key: ("scales", scale, key) if key in special else (key,) for key in _BLOCKS}
     merged = {**lines.data, **special}
@@ -167,6 +193,15 @@ def _for_scale(lines: Lines, scales: Sequence[str], scale: str) -> tuple[dict[st
         base, over = _mapping(lines, lines.data.get(key), (key,)), _mapping(lines, special.get(key), at[key])
         merged[key] = {**base, **over}
     return merged, at
+
+
+def _seeds_of(
+    lines: Lines, data: Mapping[str, Any], at: Where, below: Lines | None, typed: str | None
+) -> tuple[int, ...]:
+    giver = _giver(lines, data, below, "seeds")
+    if giver is not lines:
+        return _seeds(giver, giver.data["seeds"], ("seeds",), typed)
+    return _seeds(lines, data.get("seeds", [0]), at, typed)
 
 
 def _seeds(lines: Lines, value: Any, at: Where, typed: str | None) -> tuple[int, ...]:
@@ -210,6 +245,11 @@ def _zips(lines: Lines, value: Any, at: Where) -> list[dict[str, list[Any]]]:
             found = ", ".join(f"{name} has {length}" for name, length in lengths.items()) or "none"
             raise lines.error(f"zip: lists of equal length are needed, found: {found}", *here)
     return groups
+
+
+def launch_settings(lines: Lines, typed: Mapping[str, Any]) -> dict[str, Any]:
+    """The validated `launch` block of a file, under what the command line says."""
+    return _launch(lines, _mapping(lines, lines.data.get("launch"), ("launch",)), typed)
 
 
 def _launch(lines: Lines, values: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from ablations.files import read_json, state, write_json
 
 Task = Mapping[str, Any]
-"""A task as plan.json has it: kind, id, name, needs, seconds, payload (see `ablations.plan.Task`)."""
+"""A task as plan.json has it: kind, id, name, needs, seconds, payload (see `ablations.plan.Task`), sweep."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class Work:
     def stop(self) -> Path:
         """The file that asks lanes to stop."""
         return self.plan_file.parent / "stop"
+
+    def sweep(self, task: Task) -> Mapping[str, str]:
+        """The sweep that has the task's run: `target` of its study, `suite`, `name`, `parent` run."""
+        return self.about["sweeps"][task["sweep"]]
 
     def superseded(self) -> bool:
         """Whether the sweep has been launched anew, so that other lanes work on it."""

@@ -45,25 +45,29 @@ def limit(threads: int, device: str | None = None) -> None:
 def lane(plan_file: Path) -> None:
     """Work on a plan until nothing is left that this lane could do."""
     work = Work.read(plan_file)
-    module, _, attribute = work.about["target"].partition(":")
-    study: Study = getattr(import_module(module), attribute)
     while not work.stop.exists() and not work.superseded():
-        if not any(_take(task, work, study) for task in work.tasks if work.ready(task)):
+        if not any(_take(task, work) for task in work.tasks if work.ready(task)):
             if all(map(work.settled, work.tasks)):
                 return
             time.sleep(_PAUSE)
 
 
-def _take(task: Task, work: Work, study: Study) -> bool:
+def _study(task: Task, work: Work) -> Study:
+    """The study whose system does the task."""
+    module, _, attribute = work.sweep(task)["target"].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _take(task: Task, work: Work) -> bool:
     """Lease a task and do it; False if another lane was faster."""
     with lease(work.folder(task) / "lease.json") as mine:
         if not mine or work.settled(task):
             return False
-        _do(task, work, study)
+        _do(task, work)
         return True
 
 
-def _do(task: Task, work: Work, study: Study) -> None:
+def _do(task: Task, work: Work) -> None:
     """One task, its log, and its end whatever it is."""
     folder = work.folder(task)
     (folder / "failed.json").unlink(missing_ok=True)
@@ -74,9 +78,9 @@ def _do(task: Task, work: Work, study: Study) -> None:
                 tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
             work.fail(task, reason)
         elif task["kind"] == "stage":
-            _stage(task, work, study.system())
+            _stage(task, work, _study(task, work).system())
         else:
-            _cell(task, work, study)
+            _cell(task, work, _study(task, work))
 
 
 def _attempts(folder: Path, launch: str) -> int:
@@ -129,8 +133,8 @@ def _cell(task: Task, work: Work, study: Study) -> None:
 
 
 def _begin(cell: Cell, task: Task, work: Work, study: Study) -> str:
-    about = work.about
-    place = (about["tracking_uri"], about["suite"], study, about["sweep"], about["parent"])
+    sweep = work.sweep(task)
+    place = (work.about["tracking_uri"], sweep["suite"], study, task["sweep"], sweep["parent"])
     return tracking.begin_cell(*place, cell, task["payload"]["stages"])
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ablations import plan as plans
 from ablations import plan_view
+from ablations.part import Part
 from ablations.plan import Plan, Task
 from ablations.system import Stage
 
@@ -17,10 +18,11 @@ GRID = "axes: {model.width: [8, 16], model.type: [plain, gated]}\nseeds: 0-1\n"
 
 
 @pytest.fixture
-def make(toy_cells: object, tmp_path: Path) -> object:
+def make(toy_cells: object, toy_sweep: object, tmp_path: Path) -> object:
     from ablations import studies
 
     cells = toy_cells(GRID)
+    study = studies.get("toy")
 
     def build(
         finished: tuple[int, ...] = (), durations: dict[int, float] | None = None, ready: tuple = ()
@@ -30,7 +32,8 @@ def make(toy_cells: object, tmp_path: Path) -> object:
             (tmp_path / stage / "result.json").touch()
         ids = {index: cell.id for index, cell in enumerate(cells)}
         named = {ids[index]: seconds for index, seconds in (durations or {}).items()}
-        return plans.make(cells, studies.get("toy").system(), tmp_path, [ids[i] for i in finished], named)
+        part = Part(study, toy_sweep(GRID), study.system(), cells)
+        return plans.make([part], tmp_path, [ids[i] for i in finished], named)
 
     return build
 
@@ -102,7 +105,7 @@ def test_a_chain_is_longer_than_its_parts() -> None:
         Task("stage", "b", "b", ("a",), 7, {}),
         Task("cell", "c", "c", ("b",), 1, {}),
     ]
-    assert Plan([], [], tasks, []).longest_chain() == 13
+    assert Plan([], [], [], tasks, []).longest_chain() == 13
 
 
 def test_the_printed_plan_fits_in_80_columns(make: object) -> None:

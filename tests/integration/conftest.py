@@ -49,12 +49,13 @@ class Lab:
     def launch(self) -> tuple[int, str]:
         """Run the sweep from this process: exit code and what the terminal shows."""
         from ablations import launch, plan, tracking
+        from ablations.part import Part
 
         study, wanted, cells = self.grid()
         done = tracking.finished(self.uri, [cell.id for cell in cells])
-        todo = plan.make(cells, study.system(), self.runs / "stages", done)
+        todo = plan.make([Part(study, wanted, study.system(), cells)], self.runs / "stages", done)
         console = Console(file=io.StringIO(), width=100)
-        code = launch.run(study, wanted, todo, self.runs, console)
+        code = launch.run(todo, wanted.launch, self.runs, console)
         return code, console.file.getvalue()
 
     def cells(self) -> dict[str, Any]:

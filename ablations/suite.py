@@ -1,0 +1,94 @@
+"""A suite file: several sweeps as one plan, and what they have in common.
+
+suite: mm1                       # prefix of the MLflow experiments
+scale: micro                     # these three hold where a sweep says nothing itself
+seeds: 0-2
+set: {training.steps: 800}
+sweeps: [res.yaml, mix.yaml]     # beside this file; each names its study
+launch: {executor: local}        # of the whole plan; those of the sweeps do not count
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations import grid, studies
+from ablations import sweep as sweeps
+from ablations.errors import SweepError, UserError
+from ablations.part import Part
+from ablations.yaml_lines import Lines, load
+
+ALL = "all"
+"""What stands in the place of a study's name to run a suite."""
+_KEYS = ("suite", "scale", "seeds", "set", "sweeps", "launch")
+
+
+def read(
+    study: str,
+    path: Path,
+    *,
+    scale: str | None = None,
+    seeds: str | None = None,
+    set_: Sequence[str] = (),
+    launch: Mapping[str, Any] | None = None,
+) -> tuple[list[Part], Mapping[str, Any]]:
+    """The parts of a plan and its launch settings: one part per sweep of a suite, one for a sweep by itself.
+
+    Args:
+        study: a study's name if `path` is its sweep, `all` if it is a suite.
+        scale, seeds, set_, launch: as in `ablations.sweep.read`, for every sweep.
+
+    Raises:
+        SweepError: with the file, its line, what was found there and what is allowed.
+    """
+    options = {"scale": scale, "seeds": seeds, "set_": set_}
+    if study != ALL:
+        part = _part(study, path, **options, launch=launch)
+        return [part], part.sweep.launch
+    lines = load(path)
+    _check_suite(lines)
+    parts = [_part(_study(lines, file, place), file, **options, below=lines) for place, file in _files(lines)]
+    return parts, sweeps.launch_settings(lines, launch or {})
+
+
+def _part(study: str, path: Path, **options: Any) -> Part:
+    found = studies.get(study)
+    system = found.system()
+    wanted = sweeps.read(path, found.name, system.scales(), **options)
+    return Part(found, wanted, system, grid.cells(found, system, wanted))
+
+
+def _check_suite(lines: Lines) -> None:
+    if "sweeps" not in lines.data and "study" in lines.data:
+        name = lines.data["study"]
+        message = f"this is a sweep of '{name}', not a suite; run: ablate {name} --grid {lines.file}"
+        raise lines.error(message, "study")
+    sweeps.check_keys(lines, lines.data, _KEYS)
+
+
+def _files(lines: Lines) -> list[tuple[str, Path]]:
+    """Place in the list and file of each sweep."""
+    names = lines.data.get("sweeps")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise lines.error(f"sweeps: expected a list of sweep files, found {names!r}", "sweeps")
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise lines.error(f"sweeps: {name} stands twice", "sweeps", str(place))
+    return [(str(place), Path(lines.file).parent / name) for place, name in enumerate(names)]
+
+
+def _study(lines: Lines, file: Path, place: str) -> str:
+    """The study that a sweep names."""
+    if not file.is_file():
+        near = ", ".join(sorted(found.name for found in file.parent.glob("*.y*ml"))) or "none"
+        raise lines.error(f"sweeps: no such file: {file}; YAML files there: {near}", "sweeps", place)
+    sweep = load(file)
+    if "study" not in sweep.data:
+        raise SweepError(str(file), 1, "study: missing; a sweep in a suite names its study")
+    try:
+        studies.target(str(sweep.data["study"]))
+    except UserError as error:
+        raise sweep.error(f"study: {error}", "study") from None
+    return sweep.data["study"]
