@@ -16,7 +16,19 @@ import pytest
 
 GRID = "axes: {model.width: [8, 16]}\nseeds: 0-1\nlaunch: {executor: inline}\n"
 ABLATE = [sys.executable, "-m", "ablations.cli"]
-COMMANDS = ("encoder-resolution", "toy", "list", "plan", "status", "report", "ui", "logs", "data", "doctor")
+COMMANDS = (
+    "encoder-resolution",
+    "toy",
+    "all",
+    "list",
+    "plan",
+    "status",
+    "report",
+    "ui",
+    "logs",
+    "data",
+    "doctor",
+)
 Ablate = Callable[..., subprocess.CompletedProcess]
 
 
@@ -171,8 +183,8 @@ def test_completion_of_study_names(ablate: Ablate) -> None:
         position = str(len(words.split()) - (not words.endswith(" ")))
         return ablate(_ABLATE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=position).stdout
 
-    assert complete("ablate enc").split() == ["encoder-resolution"]
-    assert complete("ablate plan t").split() == ["toy"]
+    assert complete("ablate encoder-r").split() == ["encoder-resolution"]
+    assert complete("ablate plan toy").split() == ["toy", "toy-deep"]
     assert complete("ablate toy --executor s").split() == ["slurm"]
     assert "complete_bash" in ablate("--show-completion", "bash").stdout
 

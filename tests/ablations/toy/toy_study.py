@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,4 +112,16 @@ STUDY = Study(
         Claim("wider", "wider is better", "score", "greater", {"model.width": "max"}, {"model.width": "min"}),
     ),
     system=ToySystem,
+)
+
+DEEP = replace(
+    STUDY,
+    name="toy-deep",
+    question="Does depth matter?",
+    axes=(Axis("model.depth", "depth"),),
+    claims=(
+        Claim(
+            "deeper", "deeper is better", "score", "greater", {"model.depth": "max"}, {"model.depth": "min"}
+        ),
+    ),
 )

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,4 +115,12 @@ STUDY = Study(
     metrics=("score",),
     claims=(Claim("more", "more is better", "score", "greater", {"gain": "max"}, {"gain": "min"}),),
     system=LabSystem,
+)
+
+STEPS = replace(
+    STUDY,
+    name="lab-steps",
+    question="Do steps matter?",
+    axes=(Axis("steps", "steps"),),
+    claims=(Claim("longer", "longer is better", "value", "greater", {"steps": "max"}, {"steps": "min"}),),
 )
