@@ -1,6 +1,6 @@
 """Captions or interleaved documents? MM1, section 3.3 and Figure 5a."""
 
-from ablations.studies.metrics import SHOTS_AND_TEXT
+from ablations.studies.metrics import SHOTS_AND_TEXT, TEXT
 from ablations.studies.mm1_system import system
 from ablations.study import Axis, Claim, Study
 
@@ -42,7 +42,7 @@ STUDY = Study(
         Claim(
             name="interleaved-keeps-text",
             text="text-only ability is higher on interleaved documents alone than on captions alone",
-            metric="eval/text/average",
+            metric=TEXT,
             kind="greater",
             left=_INTERLEAVED,
             right=_CAPTIONS,

@@ -1,17 +1,17 @@
 """Does image resolution matter? MM1, section 3.2 and Table 1."""
 
+from ablations.studies.metrics import SHOTS_AND_TEXT, TEXT
 from ablations.studies.mm1_system import system
 from ablations.study import Axis, Claim, Study
 
 _FIELD = "encoder.resolution"
-_SHOTS = (0, 4, 8)
 
 STUDY = Study(
     name="encoder-resolution",
     question="How much does the resolution of the image encoder matter, all else equal?",
     lesson="Image resolution has the highest impact, then model size, then the encoder's training data.",
     axes=(Axis(_FIELD, "resolution", "px"),),
-    metrics=(*(f"eval/average/{k}shot" for k in _SHOTS), "eval/text/average"),
+    metrics=SHOTS_AND_TEXT,
     claims=(
         *(
             Claim(
@@ -22,7 +22,7 @@ STUDY = Study(
                 left={_FIELD: "max"},
                 right={_FIELD: "min"},
             )
-            for k in _SHOTS
+            for k in (0, 4, 8)
         ),
         Claim(
             name="fine-print",
@@ -36,7 +36,7 @@ STUDY = Study(
         Claim(
             name="text-unaffected",
             text="text-only ability does not depend on resolution (within 2 points)",
-            metric="eval/text/average",
+            metric=TEXT,
             kind="equivalent",
             left={_FIELD: "max"},
             right={_FIELD: "min"},

@@ -1,6 +1,6 @@
 """How much text-only data? MM1, section 3.3 and Figure 5c."""
 
-from ablations.studies.metrics import SHOTS_AND_TEXT
+from ablations.studies.metrics import SHOTS_AND_TEXT, TEXT
 from ablations.studies.mm1_system import system
 from ablations.study import Axis, Claim, Study
 
@@ -18,7 +18,7 @@ STUDY = Study(
         Claim(
             name="some-text-keeps-text",
             text="text-only ability is higher at 91/9 than without text-only data",
-            metric="eval/text/average",
+            metric=TEXT,
             kind="greater",
             left=_SOME,
             right=_NONE,

@@ -57,14 +57,12 @@ class MM1System:
         """The encoder and the language model a cell starts from."""
         from mm1.stages import encoder_stage, language_stage
 
-        found = []
-        for name, address in (("encoder", encoder_stage(config)), ("language", language_stage(config))):
-            if address is not None:
-                steps, batch = address[1]["pretraining"]["steps"], address[1]["pretraining"]["batch"]
-                patches = (config["encoder"]["resolution"] / config["encoder"]["patch"]) ** 2
-                seconds = steps * batch * (1.5e-4 + 2e-5 * patches if name == "encoder" else 1.2e-2)
-                found.append(Stage(name, address[0], address[1], seconds=seconds))
-        return found
+        addresses = {"encoder": encoder_stage(config), "language": language_stage(config)}
+        return [
+            Stage(name, address[0], address[1], seconds=_stage_seconds(name, address[1]))
+            for name, address in addresses.items()
+            if address is not None
+        ]
 
     def stage_ready(self, stage: Stage, folder: Path) -> bool:
         """Whether the weights lie in `folder` or in the zoo."""
@@ -118,6 +116,15 @@ class MM1System:
         patches = (encoder["resolution"] / encoder["patch"]) ** 2
         share = training["sequences"] * training["sequence_length"] / 2048
         return 14 + training["steps"] * share * (_SECONDS_PER_STEP + _SECONDS_PER_PATCH_STEP * patches)
+
+
+def _stage_seconds(name: str, config: Mapping[str, Any]) -> float:
+    """A guess for one core, from the size of the part relative to the micro recipe's."""
+    plan, size = config["pretraining"], config["depth"] * config["width"] ** 2
+    if name == "language":
+        return plan["steps"] * plan["batch"] * (4e-3 + 8e-3 * size / (3 * 96**2))
+    patches = (config["resolution"] / config["patch"]) ** 2
+    return plan["steps"] * plan["batch"] * (1.5e-4 + 2e-5 * patches * size / (4 * 64**2))
 
 
 def system() -> MM1System:

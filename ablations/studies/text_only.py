@@ -1,6 +1,6 @@
 """Does text-only data help? MM1, section 3.3 and Figure 5b."""
 
-from ablations.studies.metrics import SHOTS_AND_TEXT
+from ablations.studies.metrics import SHOTS_AND_TEXT, TEXT
 from ablations.studies.mm1_system import system
 from ablations.study import Axis, Claim, Study
 
@@ -19,7 +19,7 @@ STUDY = Study(
         Claim(
             name="text-keeps-text-with-captions",
             text="text-only ability is higher with text beside captions than on captions alone",
-            metric="eval/text/average",
+            metric=TEXT,
             kind="greater",
             left=_CAPTIONS_TEXT,
             right=_CAPTIONS,
@@ -27,7 +27,7 @@ STUDY = Study(
         Claim(
             name="text-keeps-text-with-interleaved",
             text="text-only ability is higher with text beside interleaved documents than on these alone",
-            metric="eval/text/average",
+            metric=TEXT,
             kind="greater",
             left=_INTERLEAVED_TEXT,
             right=_INTERLEAVED,

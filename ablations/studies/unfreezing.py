@@ -1,6 +1,6 @@
 """Freeze or train? MM1, sections 3.1 and 4."""
 
-from ablations.studies.metrics import SHOTS_AND_TEXT
+from ablations.studies.metrics import SHOTS_AND_TEXT, TEXT
 from ablations.studies.mm1_system import system
 from ablations.study import Axis, Claim, Study
 
@@ -38,7 +38,7 @@ STUDY = Study(
         Claim(
             name="text-kept",
             text="text-only ability is the same whether or not the language model is trained (within 2 points)",
-            metric="eval/text/average",
+            metric=TEXT,
             kind="equivalent",
             left={"language.frozen": False},
             right={"language.frozen": True},
