@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 def check_overlap(sweep: Sweep) -> None:
     """Refuse a field that is set twice, or beside a part of it; and the seed, which has a block of its own.
 
+    Around a baseline an axis may also be set: that is its base value.
+
     Raises:
         SweepError: at the second place, naming the first.
     """
     fixed = [(name, "set", value) for name, value in sweep.set.items()]
     varied = [(name, "axes", values) for name, values in sweep.axes.items()]
     varied += [(name, "zip", values) for group in sweep.zip for name, values in group.items()]
-    _check_distinct(sweep, [*varied, *fixed])
+    base = sweep.factors if sweep.design == "baseline" else []
+    _check_distinct(sweep, [*varied, *(given for given in fixed if given[0] not in base)])
     for extra in sweep.include:
         kept = [given for given in fixed if given[0] not in extra]
         _check_distinct(sweep, [*kept, *((name, "include", value) for name, value in extra.items())])

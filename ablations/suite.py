@@ -16,6 +16,7 @@ from typing import Any
 
 from ablations import grid, studies
 from ablations import sweep as sweeps
+from ablations import sweep_blocks as blocks
 from ablations.errors import SweepError, UserError
 from ablations.part import Part
 from ablations.yaml_lines import Lines, load
@@ -50,7 +51,8 @@ def read(
     lines = load(path)
     _check_suite(lines)
     parts = [_part(_study(lines, file, place), file, **options, below=lines) for place, file in _files(lines)]
-    return parts, sweeps.launch_settings(lines, launch or {})
+    settings = blocks.mapping(lines, lines.data.get("launch"), ("launch",))
+    return parts, blocks.launch(lines, settings, launch or {})
 
 
 def _part(study: str, path: Path, **options: Any) -> Part:
@@ -65,7 +67,7 @@ def _check_suite(lines: Lines) -> None:
         name = lines.data["study"]
         message = f"this is a sweep of '{name}', not a suite; run: ablate {name} --grid {lines.file}"
         raise lines.error(message, "study")
-    sweeps.check_keys(lines, lines.data, _KEYS)
+    blocks.check_keys(lines, lines.data, _KEYS)
 
 
 def _files(lines: Lines) -> list[tuple[str, Path]]:

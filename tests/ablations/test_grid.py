@@ -114,6 +114,58 @@ def test_a_cell_is_its_resolved_configuration(axes: dict, seeds: list) -> None:
         assert cell.axes == {name: cell.config[name] for name in ["f0", *[n for n in axes if n != "f0"]]}
 
 
+@given(AXES, ZIPS, SEEDS)
+def test_around_a_baseline_one_factor_varies_at_a_time(axes: dict, group: dict, seeds: list) -> None:
+    base = {**{name: 99 for name in (*axes, *group)}, "f0": 99, "z0": 99}
+    cells = expand(axes=axes, zip=[group], seeds=seeds, set=base, design="baseline")
+    assert [cell.config["seed"] for cell in cells[: len(seeds)]] == seeds
+    assert all({**cell.config, "seed": 0} == {**base, "seed": 0} for cell in cells[: len(seeds)])
+    changed = [{name for name, value in base.items() if cell.config[name] != value} for cell in cells]
+    assert all(len(names - {*group}) + bool(names & {*group}) <= 1 for names in changed)
+    points = 1 + sum(map(len, axes.values())) + len(next(iter(group.values())))
+    assert len(cells) == points * len(seeds)
+
+
+@given(AXES)
+def test_the_baseline_s_own_values_are_no_cells_of_their_own(axes: dict) -> None:
+    base = {name: values[0] for name, values in axes.items()}
+    cells = expand(axes=axes, set=base, design="baseline")
+    assert len(cells) == 1 + sum(len(values) - 1 for values in axes.values())
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=1, unique=True),
+    st.lists(st.integers(0, 9), min_size=1, unique=True),
+    st.data(),
+)
+def test_a_conditional_axis_varies_only_where_its_condition_holds(
+    one: list, other: list, data: st.DataObject
+) -> None:
+    wanted = data.draw(st.lists(st.sampled_from(one), min_size=1, unique=True))
+    condition = wanted[0] if len(wanted) == 1 else wanted
+    cells = expand(axes={"f1": one, "f2": other}, set={"f3": 1}, when={"f2": {"f1": condition}})
+    found = [(cell.config["f1"], cell.config.get("f2")) for cell in cells]
+    expected = [(a, b) for a in one for b in (other if a in wanted else [None])]
+    assert found == expected
+
+
+def test_a_condition_looks_at_the_recipe_too(toy_cells: object) -> None:
+    text = "design: baseline\naxes: {model.width: [16], model.depth: [3]}\nwhen: {model.depth: {model.type: plain}}\n"
+    shown = [(cell.config["model"]["width"], cell.config["model"]["depth"]) for cell in toy_cells(text)]
+    assert shown == [(8, 2), (16, 2), (8, 3)]
+
+
+def test_a_section_that_varies_is_shown_as_it_was_written() -> None:
+    class Nested(FlatSystem):
+        def resolve(self, overrides: dict[str, Any], scale: str) -> dict[str, Any]:
+            mix = overrides.get("mix", {"a": 1})
+            return {"seed": 0, "mix": {name: float(weight) for name, weight in mix.items()}}
+
+    study = SimpleNamespace(name="nested", axes=(Axis("mix", "mix"),))
+    sweep = make(axes={"mix": [{"a": 2}, {"a": 1}]}, design="baseline")
+    assert [repr(cell.axes["mix"]) for cell in grid.cells(study, Nested(), sweep)] == ["{'a': 1}", "{'a': 2}"]
+
+
 def test_true_is_not_one(toy_cells: object) -> None:
     cells = toy_cells("axes: {training.steps: [1, 2]}\nexclude: [{training.clip: 1}]")
     assert len(cells) == 2

@@ -69,6 +69,38 @@ BAD = {
     ),
     "empty zip": ("zip: [{}]\n", 1, ["zip"]),
     "seed as a field": ("axes:\n  seed: [0, 1]\n", 2, ["seeds: 0-2"]),
+    "unknown design": (GOOD + "design: basline\n", 3, ["'basline'", "product, baseline", "'baseline'"]),
+    "design of a scale": (
+        GOOD + "scales:\n  micro:\n    design: all\n",
+        5,
+        ["'all'", "product, baseline"],
+    ),
+    "when of what does not vary": (
+        GOOD + "when:\n  model.wdith: {model.type: plain}\n",
+        4,
+        ["model.wdith", "axes", "'model.width'"],
+    ),
+    "when without a condition": (GOOD + "when:\n  model.width: {}\n", 4, ["model.width", "condition"]),
+    "when with an unknown field": (
+        GOOD + "when:\n  model.width:\n    model.tipe: plain\n",
+        5,
+        ["'model.tipe'", "'model.type'"],
+    ),
+    "when that never holds": (
+        GOOD + "when:\n  model.width: {model.type: gated}\n",
+        4,
+        ["model.width", "no point"],
+    ),
+    "when of a scale": (
+        GOOD + "scales:\n  micro:\n    when:\n      model.width: {model.type: gated}\n",
+        6,
+        ["no point"],
+    ),
+    "set beside a part of an axis of a baseline": (
+        "design: baseline\naxes: {model.width: [8]}\nset:\n  model: {}\n",
+        4,
+        ["'model.width'", "line 2"],
+    ),
     "bad seeds": (GOOD + "seeds: 0..2\n", 3, ["seeds", "0..2", "0-2,5"]),
     "bare seed": (GOOD + "seeds: 3\n", 3, ["seeds", "[3]", "0-2"]),
     "unknown launch key": (GOOD + "launch:\n  worker: 2\n", 4, ["launch.worker", "workers", "executor"]),
