@@ -73,7 +73,7 @@ def _short_name(name: str, others: list[str]) -> str:
 
 def _short(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "/".join(map(_short, value.values()))
+        return "/".join(f"{name} {_short(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
         return ",".join(map(_short, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

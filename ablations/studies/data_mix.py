@@ -24,6 +24,14 @@ STUDY = Study(
             right=_INTERLEAVED,
         ),
         Claim(
+            name="captions-lift-zero-shot-captioning",
+            text="0-shot captioning (CIDEr) is higher on captions alone than on interleaved documents alone",
+            metric="eval/captions/0shot",
+            kind="greater",
+            left=_CAPTIONS,
+            right=_INTERLEAVED,
+        ),
+        Claim(
             name="interleaved-lifts-4-shot",
             text="4-shot average is higher on interleaved documents alone than on captions alone",
             metric="eval/average/4shot",

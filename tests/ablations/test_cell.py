@@ -85,7 +85,7 @@ def test_names_are_readable_and_distinct() -> None:
         "shots": [0, 4],
     }
     cell = Cell("0" * 16, "toy", "micro", 1, axes, {})
-    assert cell.name == "encoder.width=64 language.width=96 mix=0.45/0.1 shots=0,4 seed=1"
+    assert cell.name == "encoder.width=64 language.width=96 mix=captions 0.45/text 0.1 shots=0,4 seed=1"
     assert short_names(["encoder.resolution"]) == {"encoder.resolution": "resolution"}
 
 
