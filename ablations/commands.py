@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ablations import lanes, launch, plan_view, preflight, studies, suite, tracking
+from ablations import drift, lanes, launch, plan_view, preflight, studies, suite, tracking
 from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.part import Part
@@ -151,5 +151,7 @@ def _prepare(order: Order) -> tuple[Plan, Mapping[str, Any]]:
     preflight.check(order.runs, order.tracking_uri)
     os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
     ids = list(dict.fromkeys(cell.id for part in parts for cell in part.cells))
-    durations = tracking.durations(order.tracking_uri, ids)
+    finished = [run for run in tracking.cells(order.tracking_uri, ids) if run.status == "FINISHED"]
+    drift.check(parts, order.runs, finished)
+    durations = {run.cell_id: run.seconds for run in finished}
     return plans.make(parts, order.runs / "stages", durations, durations), settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +74,8 @@ class System(Protocol):
     """The system under study. `resolve` and `stages` must be quick and import nothing heavy."""
 
     schema_version: int
+    indifferent: Collection[str]
+    """Dotted fields that decide no result: cells that differ only there are one."""
 
     def scales(self) -> list[str]:
         """Names of the recipes (`micro`, `paper`)."""

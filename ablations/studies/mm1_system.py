@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ class MM1System:
     """Implements `ablations.system.System` on `mm1`."""
 
     schema_version = 1
+    indifferent = ("training.checkpoint_every",)
+
+    def __init__(self) -> None:
+        from mm1.data.manifest import manifest
+
+        self._manifest = lru_cache(manifest)
 
     def scales(self) -> list[str]:
         """Names of the recipes."""
@@ -38,20 +45,25 @@ class MM1System:
             raise _field_error(error) from None
 
     def identity(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything in the configuration, the upstream stages, and the versions of world, stages and evaluation."""
+        """What is configured, upstream stages, versions of world, stages and evaluation; which files are read."""
         from mm1.data.world.build import EPOCH
         from mm1.versions import CODE_EPOCH, EVALUATION
 
         stages = {stage.name: stage.id for stage in self.stages(config)}
-        config = {name: value for name, value in config.items()}
-        config["training"] = {k: v for k, v in config["training"].items() if k != "checkpoint_every"}
+        about = {"world": EPOCH, "code": CODE_EPOCH, "evaluation": EVALUATION}
         return {
-            "config": config,
+            "config": _without(config, self.indifferent),
             "stages": stages,
-            "world": EPOCH,
-            "code": CODE_EPOCH,
-            "evaluation": EVALUATION,
+            **about,
+            **self._files(config),
         }
+
+    def _files(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Manifests of what is read from disk; nothing for a world, which its seed and epoch decide."""
+        data = config["data"]
+        paths = {name: source["path"] for name, source in data["sources"].items()}
+        paths |= {"benchmarks": data["benchmarks"]} if data["benchmarks"] else {}
+        return {"files": {name: self._manifest(path) for name, path in paths.items()}} if paths else {}
 
     def stages(self, config: Mapping[str, Any]) -> list[Stage]:
         """The encoder and the language model a cell starts from."""
@@ -141,6 +153,15 @@ def _one_thread() -> None:
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
     datasets.disable_progress_bars()
+
+
+def _without(config: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    """The configuration less some fields of its sections."""
+    kept = dict(config)
+    for field in fields:
+        section, _, name = field.partition(".")
+        kept[section] = {key: value for key, value in kept[section].items() if key != name}
+    return kept
 
 
 def _place(nested: dict[str, Any], name: str, value: Any) -> None:

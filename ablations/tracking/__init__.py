@@ -4,7 +4,6 @@ from ablations.tracking.read import (
     CellRun,
     SweepRun,
     cells,
-    durations,
     finished,
     history,
     predictions,
@@ -18,6 +17,7 @@ from ablations.tracking.write import (
     fail_cell,
     finish_cell,
     log_steps,
+    parameter,
     reap,
 )
 
@@ -28,7 +28,6 @@ __all__ = [
     "begin_sweep",
     "cells",
     "default_uri",
-    "durations",
     "end_sweep",
     "exists",
     "fail_cell",
@@ -37,6 +36,7 @@ __all__ = [
     "history",
     "is_passing",
     "log_steps",
+    "parameter",
     "predictions",
     "reap",
     "sqlite_file",

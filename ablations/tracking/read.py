@@ -30,6 +30,11 @@ class CellRun:
     end: float
     artifact_uri: str
 
+    @property
+    def seconds(self) -> float:
+        """Work that a finished cell took, without the pauses between attempts."""
+        return self.metrics.get("seconds", self.end - self.start)
+
 
 @dataclass(frozen=True)
 class SweepRun:
@@ -55,12 +60,6 @@ def cells(uri: str, ids: Sequence[str]) -> list[CellRun]:
         if run.info.status == _FINISHED != earlier.info.status:
             best[run.data.tags["cell_id"]] = run
     return [_cell_run(best[key]) for key in ids if key in best]
-
-
-def durations(uri: str, ids: Sequence[str]) -> dict[str, float]:
-    """Seconds of work that finished cells took, without the pauses between attempts."""
-    found = [run for run in cells(uri, ids) if run.status == _FINISHED]
-    return {run.cell_id: run.metrics.get("seconds", run.end - run.start) for run in found}
 
 
 def sweeps(uri: str, study: str | None = None) -> list[SweepRun]:

@@ -91,10 +91,15 @@ def begin_cell(
     return run_id
 
 
+def parameter(value: Any) -> str:
+    """A value of the configuration as the store keeps it: text, cut to the length it takes."""
+    return str(list(value) if isinstance(value, tuple) else value)[:_LENGTH]
+
+
 def _log_parameters(store: MlflowClient, run_id: str, config: Mapping[str, Any]) -> None:
     from mlflow.entities import Param
 
-    found = [Param(name, str(value)[:_LENGTH]) for name, value in flatten(config).items()]
+    found = [Param(name, parameter(value)) for name, value in flatten(config).items()]
     for start in range(0, len(found), _PARAMETERS):
         store.log_batch(run_id, params=found[start : start + _PARAMETERS])
 

@@ -26,6 +26,7 @@ class ToySystem:
     """Width and depth make the score; the model type needs a shared stage, which needs another."""
 
     schema_version = 1
+    indifferent = ()
 
     def scales(self) -> list[str]:
         return ["micro", "paper"]

@@ -40,6 +40,7 @@ class LabSystem:
     deaf (never looks whether it should stop)."""
 
     schema_version = 1
+    indifferent = ()
 
     def scales(self) -> list[str]:
         return ["micro"]
