@@ -225,6 +225,19 @@ def logs(
     commands.logs(cell, lines, runs)
 
 
+@app.command(epilog="Example: ablate why 44b21ff6 0d0baaeb")
+def why(
+    one: Annotated[str, typer.Argument(metavar="CELL", help="Id of a cell, or how it begins.")],
+    other: Annotated[str, typer.Argument(metavar="CELL", help="Another.")],
+    runs: Runs = Path("runs"),
+    tracking_uri: Tracking = STORE,
+) -> None:
+    """Print what differs between two cells: settings, stages, facts, versions."""
+    from ablations import commands
+
+    commands.why(one, other, runs, tracking_uri)
+
+
 @app.command(epilog="Example: ablate doctor --tracking-uri http://localhost:5000")
 def doctor(runs: Runs = Path("runs"), tracking_uri: Tracking = STORE) -> None:
     """Check this machine: packages, accelerator, runs folder, tracking store, Slurm."""

@@ -138,6 +138,14 @@ def logs(start: str, lines: int, runs: Path) -> None:
         print("".join(deque(text, maxlen=lines)), end="")
 
 
+def why(one: str, other: str, runs: Path, tracking_uri: str) -> None:
+    """Print what differs between two cells."""
+    from ablations import why as view
+
+    preflight.check_tracking(tracking_uri)
+    view.show(one, other, runs, tracking_uri, Console())
+
+
 def _prepare(order: Order) -> tuple[Plan, Mapping[str, Any]]:
     """Plan and launch settings. Everything that can be wrong is found here, before anything is written."""
     parts, settings = suite.read(

@@ -62,6 +62,14 @@ def cells(uri: str, ids: Sequence[str]) -> list[CellRun]:
     return [_cell_run(best[key]) for key in ids if key in best]
 
 
+def cells_beginning(uri: str, start: str) -> list[CellRun]:
+    """One run per cell whose id begins with `start`, which has to be letters and digits."""
+    if not exists(uri):
+        return []
+    found = [run.data.tags["cell_id"] for run in runs(uri, f"tags.cell_id LIKE '{start}%'")]
+    return cells(uri, list(dict.fromkeys(found)))
+
+
 def sweeps(uri: str, study: str | None = None) -> list[SweepRun]:
     """Sweeps of a study (or of all), oldest first, with their declarations."""
     if not exists(uri):

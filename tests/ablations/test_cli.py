@@ -20,6 +20,7 @@ COMMANDS = (
     "encoder-resolution",
     "toy",
     "all",
+    "why",
     "list",
     "plan",
     "status",
