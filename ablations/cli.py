@@ -204,7 +204,7 @@ def report(
 
 @app.command(epilog="Example: ablate ui --port 5000")
 def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0: any that is free.")] = 5000,
     tracking_uri: Tracking = STORE,
 ) -> None:
     """Open the MLflow UI on the same store."""
@@ -236,6 +236,29 @@ def why(
     from ablations import commands
 
     commands.why(one, other, runs, tracking_uri)
+
+
+@app.command("export-runs", epilog="Example: ablate export-runs mm1.tar.gz --study connector")
+def export_runs(
+    out: Annotated[Path, typer.Argument(metavar="OUT.tar.gz", help="File to write.")],
+    study: Annotated[list[str] | None, typer.Option(help="Only this study; repeatable.")] = None,
+    tracking_uri: Tracking = STORE,
+) -> None:
+    """Pack the runs of the store into one file: settings, metrics with their history, artifacts."""
+    from ablations import commands
+
+    commands.export_runs(out, study or [], tracking_uri)
+
+
+@app.command("import-runs", epilog="Example: ablate import-runs mm1.tar.gz --tracking-uri sqlite:///other.db")
+def import_runs(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tar.gz", help="What export-runs wrote.")],
+    tracking_uri: Tracking = STORE,
+) -> None:
+    """Restore packed runs into a store, so that reports come out the same there."""
+    from ablations import commands
+
+    commands.import_runs(file, tracking_uri)
 
 
 @app.command(epilog="Example: ablate doctor --tracking-uri http://localhost:5000")

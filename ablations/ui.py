@@ -25,7 +25,7 @@ def serve(port: int) -> int:
         return 0
     if not tracking.exists(uri):
         raise UserError(f"no store at {uri}: run a study first, or name the store with --tracking-uri")
-    port = port if _free(port) else _any_free()
+    port = port if port and _free(port) else _any_free()
     print(f"MLflow UI: http://{HOST}:{port}  (Ctrl-C ends it)")
     tunnel = f"ssh -L {port}:{HOST}:{port} {getpass.getuser()}@{socket.gethostname()}"
     print(f"From another machine: {tunnel}", flush=True)

@@ -42,7 +42,7 @@ def _new_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], cel
     tags = {"ablate.kind": "sweep", "study": study.name, "sweep": sweep["id"], "scale": sweep["scale"]}
     tags["mlflow.note.content"] = f"{study.question}\n\nLesson of the paper: {study.lesson}"
     name = f"{sweep['name']} · {sweep['scale']} · {cells} cells"
-    experiment = _experiment(store, uri, f"{suite}/{study.name}", study.question)
+    experiment = experiment_id(store, uri, f"{suite}/{study.name}", study.question)
     return store.create_run(experiment, run_name=name, tags=tags | provenance()).info.run_id
 
 
@@ -51,7 +51,8 @@ def end_sweep(uri: str, run_id: str, status: str = "FINISHED") -> None:
     client(uri).set_terminated(run_id, status)
 
 
-def _experiment(store: MlflowClient, uri: str, name: str, question: str) -> str:
+def experiment_id(store: MlflowClient, uri: str, name: str, question: str) -> str:
+    """The id of an experiment, which is made if there is none; the question becomes its description."""
     found = store.get_experiment_by_name(name)
     if found is not None:
         return found.experiment_id
@@ -67,6 +68,7 @@ def _experiment(store: MlflowClient, uri: str, name: str, question: str) -> str:
             raise
         return found.experiment_id  # somebody else was first
     store.set_experiment_tag(created, "mlflow.note.content", question)
+    store.set_experiment_tag(created, "mlflow.experimentKind", "custom_model_development")
     return created
 
 
@@ -81,7 +83,7 @@ def begin_cell(
         store.update_run(run_id, status="RUNNING")
         store.set_tag(run_id, "ablate.state", "running")
         return run_id
-    experiment = _experiment(store, uri, f"{suite}/{study.name}", study.question)
+    experiment = experiment_id(store, uri, f"{suite}/{study.name}", study.question)
     tags = {"ablate.kind": "cell", "ablate.state": "running", "cell_id": cell.id, "study": study.name}
     tags |= {"sweep": sweep_id, "seed": str(cell.seed), "scale": cell.scale, "mlflow.parentRunId": parent}
     tags |= {f"axis.{name}": str(value) for name, value in cell.axes.items()}
