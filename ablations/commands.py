@@ -146,6 +146,23 @@ def why(one: str, other: str, runs: Path, tracking_uri: str) -> None:
     view.show(one, other, runs, tracking_uri, Console())
 
 
+def export_runs(out: Path, names: Sequence[str], tracking_uri: str) -> None:
+    """Pack the runs of some studies (none named: of all) into one file."""
+    for name in names:
+        studies.target(name)
+    preflight.check_tracking(tracking_uri)
+    preflight.check_writable(out.absolute().parent, "the folder of the file", option="OUT")
+    count = tracking.pack(tracking_uri, out, names)
+    print(f"{out}: {count} runs, {out.stat().st_size / 1e6:.1f} MB")
+
+
+def import_runs(file: Path, tracking_uri: str) -> None:
+    """Restore packed runs into the store."""
+    preflight.check_tracking(tracking_uri)
+    new, known = tracking.restore(tracking_uri, file)
+    print(f"{new} runs restored into {tracking_uri}" + (f"; {known} were there already" if known else ""))
+
+
 def _prepare(order: Order) -> tuple[Plan, Mapping[str, Any]]:
     """Plan and launch settings. Everything that can be wrong is found here, before anything is written."""
     parts, settings = suite.read(

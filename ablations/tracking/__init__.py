@@ -1,5 +1,6 @@
 """The only place that talks to MLflow: experiment = study, parent run = sweep, child run = cell."""
 
+from ablations.tracking.archive import pack, restore
 from ablations.tracking.read import (
     CellRun,
     SweepRun,
@@ -38,9 +39,11 @@ __all__ = [
     "history",
     "is_passing",
     "log_steps",
+    "pack",
     "parameter",
     "predictions",
     "reap",
+    "restore",
     "sqlite_file",
     "sweeps",
 ]

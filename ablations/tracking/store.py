@@ -19,6 +19,7 @@ _LASTING |= {"PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_STATE"}
 _ABOUT_THE_WIRE = {"requests", "urllib3", "sqlalchemy", "sqlite3"}
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # MLflow's seven would hold a training step for minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

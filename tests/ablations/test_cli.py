@@ -21,6 +21,8 @@ COMMANDS = (
     "toy",
     "all",
     "why",
+    "export-runs",
+    "import-runs",
     "list",
     "plan",
     "status",
