@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ablations import pairing, stats
+from ablations.confounds import confounds
 from ablations.study import Claim
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def judge(
 
     Args:
         claims: every claim of the study, whether or not its cells are finished.
-        cells: a row per finished cell: `cell_id`, `seed`, a column per axis, metrics, `fact.<name>`.
+        cells: a row per finished cell: `cell_id`, `seed`, a column per axis, metrics, `fact.<name>`,
+            `setting.<field>` of what differs.
         scores: a row per cell and item: `cell_id`, `benchmark`, `task`, `shots`, `item`, `score`
             (1 is 100 points).
         levels: axis -> its values in the sweep, from which `max` and `min` are chosen.
@@ -119,7 +121,7 @@ def _measure(
         verdict.caveats.append(f"no finished cell has the metric '{claim.metric}'")
         return verdict, None
     verdict.caveats += pairing.missing(cells, pairs, left, right)
-    verdict.caveats += pairing.confounds(cells, pairs, [*left, *right])
+    verdict.caveats += confounds(cells, pairs, [*left, *right])
     items = pairing.item_differences(claim.metric, scores, pairs)
     key = f"{claim.name} {claim.metric} {left} {right}"
     estimate = stats.over_seeds_and_items(items, key) if items else stats.over_seeds(logged.to_numpy())

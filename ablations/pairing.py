@@ -1,4 +1,4 @@
-"""The two sides of a claim: which cells, paired by what, what else differs, and their difference per item."""
+"""The two sides of a claim: which cells, paired by what, and their difference per item."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from ablations.study import Claim
-
-_TOLERANCE = 0.005
-"""A fact that differs by less than this share is called equal."""
 
 
 def same(one: Any, other: Any) -> bool:
@@ -97,21 +94,6 @@ def item_tables(metric: str, scores: pd.DataFrame) -> pd.DataFrame:
     if match and match[1] != "average":
         found = found[found["benchmark"] == match[1]]
     return found.pivot(index="cell_id", columns=["benchmark", "item"], values="score")
-
-
-def confounds(cells: pd.DataFrame, pairs: pd.DataFrame, axes: Sequence[str]) -> list[str]:
-    """A sentence for each fact, other than the axes themselves, in which the two sides differ."""
-    facts = cells.set_index("cell_id").filter(regex=r"^fact\.")
-    left, right = (facts.loc[pairs[f"cell_id_{side}"]].mean() for side in ("left", "right"))
-    leaves = {axis.rsplit(".", 1)[-1] for axis in axes}
-    sentences = []
-    for name in sorted(facts):
-        fact, (one, other) = name.removeprefix("fact."), (left[name], right[name])
-        if fact not in leaves and abs(one - other) > _TOLERANCE * max(abs(one), abs(other)):
-            sentences.append(
-                f"{fact.replace('_', ' ')} differ: {one:,.6g} on the left, {other:,.6g} on the right"
-            )
-    return sentences
 
 
 def missing(

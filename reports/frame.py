@@ -32,7 +32,7 @@ class Results:
         experiment: the MLflow experiment.
         levels: axis -> its values, in order.
         cells: a row per cell: `cell_id`, `run_id`, `run`, `seed`, `minutes`, a column per axis, metrics,
-            `fact.<name>`.
+            `fact.<name>`, and `setting.<field>` for each setting in which cells differ, as the store has it.
         scores: a row per cell and item.
         verdicts: one per claim.
         fixed: settings that are the same in every cell.
@@ -193,11 +193,19 @@ def _cells(
     runs: Sequence[CellRun], axes: Mapping[str, dict[str, Any]], fields: Sequence[str]
 ) -> pd.DataFrame:
     rows = []
+    varying = _varying(runs)
     for run in runs:
         about = {"cell_id": run.cell_id, "run_id": run.run_id, "run": run.name, "seed": int(run.tags["seed"])}
         values = {field: _axis_value(run, axes[run.cell_id], field) for field in fields}
-        rows.append({**about, "minutes": (run.end - run.start) / 60, **values, **run.metrics})
+        settings = {f"setting.{name}": run.params.get(name) for name in varying}
+        rows.append({**about, "minutes": (run.end - run.start) / 60, **values, **run.metrics, **settings})
     return pd.DataFrame(rows)
+
+
+def _varying(runs: Sequence[CellRun]) -> list[str]:
+    """Settings that are not the same in all runs, the seed aside."""
+    names = {name for run in runs for name in run.params} - {"seed"}
+    return sorted(name for name in names if len({run.params.get(name) for run in runs}) > 1)
 
 
 def _scores(runs: Sequence[CellRun], tracking_uri: str) -> pd.DataFrame:
