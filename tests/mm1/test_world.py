@@ -6,6 +6,7 @@ import pytest
 
 from mm1.config import World
 from mm1.data.sources import world_sources
+from mm1.data.world import documents as documents_of
 from mm1.data.world import text
 from mm1.data.world.benchmarks import ANNOTATORS, BENCHMARKS
 from mm1.data.world.build import build, ensure, world_id
@@ -202,3 +203,46 @@ def test_the_share_of_synthetic_captions():
     rng = np.random.default_rng(5)
     styles = [caption_pair(rng, 0.35, 0.35)["style"] for _ in range(400)]
     assert 0.28 < styles.count("synthetic") / 400 < 0.42
+
+
+def usual_pairs(rng, share):
+    """The stream as it was drawn before the share of synthetic captions could be varied."""
+    while True:
+        scene, dialect = draw(rng), documents_of.dialect_of(rng)
+        synthetic = rng.random() < share
+        words = text.synthetic_caption(scene, dialect) if synthetic else text.alt_text(scene, dialect, rng)
+        yield png(render(scene)), words, dialect
+
+
+@pytest.mark.parametrize("usual", [0.35, 0.6])
+def test_at_the_usual_share_captions_are_what_they_always_were(usual):
+    rng, old = np.random.default_rng(6), usual_pairs(np.random.default_rng(6), usual)
+    for _ in range(60):
+        pair = caption_pair(rng, usual, usual)
+        assert (pair["image"]["bytes"], pair["caption"], pair["group"]) == next(old)
+
+
+@pytest.mark.parametrize("usual", [0.35, 0.6])
+def test_pictures_and_captions_that_keep_their_style_are_the_same_at_every_share(usual):
+    streams = {}
+    for share in (0, 0.35, 0.6, 1):
+        rng = np.random.default_rng(7)
+        streams[share] = [caption_pair(rng, share, usual) for _ in range(80)]
+    counts = [sum(pair["style"] == "synthetic" for pair in stream) for stream in streams.values()]
+    assert (counts[0], counts[3]) == (0, 80)
+    assert counts == sorted(counts)
+    for row in zip(*streams.values(), strict=True):
+        assert len({pair["image"]["bytes"] for pair in row}) == len({pair["group"] for pair in row}) == 1
+        for style in ("alt", "synthetic"):
+            assert len({pair["caption"] for pair in row if pair["style"] == style}) <= 1
+        order = [pair["style"] == "synthetic" for pair in row]
+        assert order == sorted(order)  # a picture that has a synthetic caption keeps it at larger shares
+
+
+def test_the_share_of_synthetic_captions_changes_captions_alone(tmp_path):
+    shares = {share: TINY.model_copy(update={"synthetic_share": share}) for share in (0.0, 0.35, 1.0)}
+    found = {share: manifest(ensure(world, tmp_path)) for share, world in shares.items()}
+    assert len({world_id(world) for world in shares.values()}) == 3
+    for name in found[0.35]:
+        digests = {manifest[name]["digest"] for manifest in found.values()}
+        assert len(digests) == (3 if name == "captions" else 1)
