@@ -1,76 +1,33 @@
-"""`ablate`: one subcommand per study, plus list, plan, status, report, ui, logs, data, doctor."""
+"""`ablate`: one subcommand per study and one for suites, and those about plans, runs, reports and this machine."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from ablations import studies
-from ablations.errors import UserError, closest
-from ablations.launch_settings import EXECUTORS
-
-STORE = "sqlite:///mlflow.db"
-
-Grid = Annotated[Path, typer.Option("--grid", help="Sweep file.", metavar="FILE.yaml", show_default=False)]
-Seeds = Annotated[str | None, typer.Option(help="Seeds in the place of the file's: 0-4 or 0-2,5.")]
-Scale = Annotated[str | None, typer.Option(help="Recipe in the place of the file's: micro or paper.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="A configuration field for every cell; repeatable."),
-]
-Executor = Annotated[
-    str | None,
-    typer.Option(
-        help="Where cells run: inline, local or slurm.",
-        autocompletion=lambda incomplete: [name for name in EXECUTORS if name.startswith(incomplete)],
-    ),
-]
-Workers = Annotated[int | None, typer.Option(help="Cells at once; default: one for each core.")]
-Runs = Annotated[Path, typer.Option(help="Folder of checkpoints and logs.", envvar="ABLATE_RUNS")]
-Tracking = Annotated[str, typer.Option(help="MLflow store or server.", envvar="MLFLOW_TRACKING_URI")]
-_STUDY = typer.Argument(
-    help="Name of a study; see `ablate list`.",
-    autocompletion=lambda incomplete: [name for name in studies.names() if name.startswith(incomplete)],
+from ablations.cli_groups import Data, Root
+from ablations.cli_options import (
+    STORE,
+    STUDY,
+    Executor,
+    Grid,
+    Json,
+    Only,
+    Runs,
+    Scale,
+    Seeds,
+    Set,
+    Tracking,
+    Workers,
 )
-Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for machines.")]
-
-
-class _Root(TyperGroup):
-    """The commands; a name that is none of them is answered with the studies there are."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            known = studies.names()
-            others = [name for name in self.commands if name not in known]
-            raise UserError(
-                f"unknown study or command '{args[0]}'.{closest(args[0], self.commands)}\n"
-                f"  studies   {', '.join(known)}\n"
-                f"  commands  {', '.join(others)}"
-            )
-        return super().resolve_command(ctx, args)
-
-
-class _Data(TyperGroup):
-    """The commands of `ablate data`, imported when they are used."""
-
-    def _app(self) -> Any:
-        from ablations.studies.data import app as data
-
-        return typer.main.get_command(data)
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return self._app().list_commands(ctx)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return self._app().get_command(ctx, cmd_name)
-
+from ablations.errors import UserError
 
 app = typer.Typer(
-    cls=_Root,
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -79,7 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(
     typer.Typer(),
-    cls=_Data,
+    cls=Data,
     name="data",
     help="Export the micro world; look into any data source.",
     epilog="Example: ablate data --help",
@@ -113,6 +70,7 @@ def _study_command(name: str) -> None:
         seeds: Seeds = None,
         scale: Scale = None,
         set_: Set = None,
+        only: Only = None,
         executor: Executor = None,
         workers: Workers = None,
         runs: Runs = Path("runs"),
@@ -122,7 +80,7 @@ def _study_command(name: str) -> None:
         from ablations import commands
 
         launch = commands.given(executor=executor, workers=workers)
-        order = commands.Order(name, grid, seeds, scale, set_ or [], launch, runs, tracking_uri)
+        order = commands.Order(name, grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
         raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
 
 
@@ -138,6 +96,7 @@ def run_all(
     seeds: Seeds = None,
     scale: Scale = None,
     set_: Set = None,
+    only: Only = None,
     executor: Executor = None,
     workers: Workers = None,
     runs: Runs = Path("runs"),
@@ -148,7 +107,7 @@ def run_all(
     from ablations import commands
 
     launch = commands.given(executor=executor, workers=workers)
-    order = commands.Order("all", grid, seeds, scale, set_ or [], launch, runs, tracking_uri)
+    order = commands.Order("all", grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
     raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
 
 
@@ -162,11 +121,12 @@ def list_studies() -> None:
 
 @app.command(epilog="Example: ablate plan encoder-resolution --grid sweeps/res.yaml --json")
 def plan(
-    study: Annotated[str, _STUDY],
+    study: Annotated[str, STUDY],
     grid: Grid,
     seeds: Seeds = None,
     scale: Scale = None,
     set_: Set = None,
+    only: Only = None,
     executor: Executor = None,
     workers: Workers = None,
     runs: Runs = Path("runs"),
@@ -177,7 +137,7 @@ def plan(
     from ablations import commands
 
     launch = commands.given(executor=executor, workers=workers)
-    order = commands.Order(study, grid, seeds, scale, set_ or [], launch, runs, tracking_uri)
+    order = commands.Order(study, grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
     raise typer.Exit(commands.plan(order, as_json))
 
 
@@ -191,7 +151,7 @@ def status(runs: Runs = Path("runs")) -> None:
 
 @app.command(epilog="Example: ablate report encoder-resolution --out reports/out")
 def report(
-    study: Annotated[list[str] | None, _STUDY] = None,
+    study: Annotated[list[str] | None, STUDY] = None,
     out: Annotated[Path, typer.Option(help="Folder for tables, figures and the page.")] = Path("reports/out"),
     tracking_uri: Tracking = STORE,
     as_json: Json = False,
@@ -204,7 +164,9 @@ def report(
 
 @app.command(epilog="Example: ablate ui --port 5000")
 def ui(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0: any that is free.")] = 5000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on this machine; 0: any that is free.")
+    ] = 5000,
     tracking_uri: Tracking = STORE,
 ) -> None:
     """Open the MLflow UI on the same store."""
@@ -236,6 +198,22 @@ def why(
     from ablations import commands
 
     commands.why(one, other, runs, tracking_uri)
+
+
+@app.command("next", epilog="Example: ablate next --budget 2h")
+def next_seeds(
+    budget: Annotated[str, typer.Option(help="Time there is: 2h, 90min, 1h30min.", show_default=False)],
+    grid: Annotated[Path, typer.Option(help="Suite or sweep.", metavar="FILE.yaml")] = Path(
+        "sweeps/mm1.yaml"
+    ),
+    workers: Workers = None,
+    runs: Runs = Path("runs"),
+    tracking_uri: Tracking = STORE,
+) -> None:
+    """Say which further seeds, of which cells, would settle the most undecided claims in a given time."""
+    from ablations import commands
+
+    commands.next_seeds(budget, grid, runs, tracking_uri, workers)
 
 
 @app.command("export-runs", epilog="Example: ablate export-runs mm1.tar.gz --study connector")

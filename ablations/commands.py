@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +18,10 @@ from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.part import Part
 from ablations.plan import Plan
+from ablations.tracking import CellRun
+
+if TYPE_CHECKING:
+    from ablations.advice import State
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Order:
     launch: Mapping[str, Any]
     runs: Path
     tracking_uri: str
+    only: Sequence[str] = ()
 
 
 def given(**options: Any) -> dict[str, Any]:
@@ -146,6 +151,33 @@ def why(one: str, other: str, runs: Path, tracking_uri: str) -> None:
     view.show(one, other, runs, tracking_uri, Console())
 
 
+def next_seeds(budget: str, file: Path, runs: Path, tracking_uri: str, workers: int | None) -> None:
+    """Print which further seeds would settle the most undecided claims of a suite or sweep."""
+    from ablations import advice, advice_view
+
+    seconds = advice.seconds_of(budget)
+    parts, settings = suite.read(suite.named(file), file, launch=given(workers=workers))
+    preflight.check_tracking(tracking_uri)
+    states = [_state(part, tracking_uri) for part in {part.study.name: part for part in parts}.values()]
+    ids = {cell.id for s in states for o in advice.options(s) for cell in (*o.part.cells, *s.part.cells)}
+    durations = {run.cell_id: run.seconds for run in _finished(tracking_uri, sorted(ids))}
+    team = lanes.workers(settings)
+    steps = advice.choose(states, seconds, team, runs / "stages", durations)
+    advice_view.show(states, steps, seconds, team, Console())
+
+
+def _state(part: Part, tracking_uri: str) -> State:
+    from ablations.advice import State
+    from reports import frame
+
+    try:
+        results = frame.read(part.study.name, tracking_uri, [cell.id for cell in part.cells])
+    except UserError:  # it has no finished cell
+        return State(part)
+    same = results.scale == part.sweep.scale
+    return State(part, results.verdicts, results.seeds) if same else State(part)
+
+
 def export_runs(out: Path, names: Sequence[str], tracking_uri: str) -> None:
     """Pack the runs of some studies (none named: of all) into one file."""
     for name in names:
@@ -172,11 +204,16 @@ def _prepare(order: Order) -> tuple[Plan, Mapping[str, Any]]:
         seeds=order.seeds,
         set_=order.set,
         launch=order.launch,
+        only=order.only,
     )
     preflight.check(order.runs, order.tracking_uri)
     os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
     ids = list(dict.fromkeys(cell.id for part in parts for cell in part.cells))
-    finished = [run for run in tracking.cells(order.tracking_uri, ids) if run.status == "FINISHED"]
+    finished = _finished(order.tracking_uri, ids)
     drift.check(parts, order.runs, finished)
     durations = {run.cell_id: run.seconds for run in finished}
     return plans.make(parts, order.runs / "stages", durations, durations), settings
+
+
+def _finished(tracking_uri: str, ids: Sequence[str]) -> list[CellRun]:
+    return [run for run in tracking.cells(tracking_uri, ids) if run.status == "FINISHED"]

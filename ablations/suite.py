@@ -11,12 +11,14 @@ launch: {executor: local}        # of the whole plan; those of the sweeps do not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ablations import grid, studies
 from ablations import sweep as sweeps
 from ablations import sweep_blocks as blocks
+from ablations.cell import Cell, flatten
 from ablations.errors import SweepError, UserError
 from ablations.part import Part
 from ablations.yaml_lines import Lines, load
@@ -34,12 +36,14 @@ def read(
     seeds: str | None = None,
     set_: Sequence[str] = (),
     launch: Mapping[str, Any] | None = None,
+    only: Sequence[str] = (),
 ) -> tuple[list[Part], Mapping[str, Any]]:
     """The parts of a plan and its launch settings: one part per sweep of a suite, one for a sweep by itself.
 
     Args:
         study: a study's name if `path` is its sweep, `all` if it is a suite.
         scale, seeds, set_, launch: as in `ablations.sweep.read`, for every sweep.
+        only: `field=value` or `field=[values]` texts; cells with other values stay out.
 
     Raises:
         SweepError: with the file, its line, what was found there and what is allowed.
@@ -47,12 +51,38 @@ def read(
     options = {"scale": scale, "seeds": seeds, "set_": set_}
     if study != ALL:
         part = _part(study, path, **options, launch=launch)
-        return [part], part.sweep.launch
+        return _chosen([part], only), part.sweep.launch
     lines = load(path)
     _check_suite(lines)
     parts = [_part(_study(lines, file, place), file, **options, below=lines) for place, file in _files(lines)]
     settings = blocks.mapping(lines, lines.data.get("launch"), ("launch",))
-    return parts, blocks.launch(lines, settings, launch or {})
+    return _chosen(parts, only), blocks.launch(lines, settings, launch or {})
+
+
+def only_cells(part: Part, only: Mapping[str, Sequence[Any]]) -> Part:
+    """The part with just the cells that have one of the values in each of the fields."""
+
+    def fits(cell: Cell) -> bool:
+        values = flatten(cell.config) | dict(cell.axes)
+        return all(values.get(name) in wanted for name, wanted in only.items())
+
+    return replace(part, cells=[cell for cell in part.cells if fits(cell)]) if only else part
+
+
+def _chosen(parts: list[Part], only: Sequence[str]) -> list[Part]:
+    """The parts that have cells left."""
+    for text in only:
+        name, value = blocks.typed_field(text, "--only")
+        wanted = value if isinstance(value, list) else [value]
+        parts = [part for one in parts if (part := only_cells(one, {name: wanted})).cells]
+        if not parts:
+            raise SweepError(f"--only {text}", None, f"no cell has {name} = {' or '.join(map(str, wanted))}")
+    return parts
+
+
+def named(path: Path) -> str:
+    """The study that a sweep file names; `all` if it is a suite."""
+    return load(path).data.get("study", ALL)
 
 
 def _part(study: str, path: Path, **options: Any) -> Part:

@@ -154,12 +154,12 @@ def launch(lines: Lines, values: Mapping[str, Any], typed: Mapping[str, Any]) ->
     return {**values, **typed}
 
 
-def typed_field(text: str) -> tuple[str, Any]:
+def typed_field(text: str, option: str = "--set") -> tuple[str, Any]:
     """`field=value` from the command line, the value as YAML."""
-    place = f"--set {text}"
+    place = f"{option} {text}"
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        message = "not of the form field=value, for instance --set training.steps=400"
+        message = f"not of the form field=value, for instance {option} training.steps=400"
         raise SweepError(place, None, message)
     try:
         return name.strip(), parse(value, place).data

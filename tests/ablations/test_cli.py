@@ -21,6 +21,7 @@ COMMANDS = (
     "toy",
     "all",
     "why",
+    "next",
     "export-runs",
     "import-runs",
     "list",

@@ -53,6 +53,17 @@ def test_a_sweep_by_itself_is_a_plan_of_one_part(files: Path) -> None:
     assert {task.sweeps for task in plan.tasks} == {(part.key,)}
 
 
+def test_only_narrows_a_plan_to_some_values(files: Path) -> None:
+    parts, _ = suite.read("all", files / "suite.yaml", only=["model.width=[8, 24]", "model.depth=2"])
+    assert [(part.study.name, len(part.cells)) for part in parts] == [("toy", 2), ("toy-deep", 1)]
+    (part,), _ = suite.read("all", files / "suite.yaml", only=["model.width=16"])
+    assert part.study.name == "toy"
+    for text, message in {"model.width=5": "no cell has model.width = 5", "width": "field=value"}.items():
+        with pytest.raises(SweepError, match=message) as caught:
+            suite.read("toy", files / "wide.yaml", only=[text])
+        assert str(caught.value).startswith(f"--only {text}: ")
+
+
 BAD: dict[str, tuple[str, str, int, list[str]]] = {
     "unknown key": ("suite.yaml", SUITE + "axes: {}\n", 6, ["'axes'", "sweeps"]),
     "no sweeps": ("suite.yaml", "suite: x\nsweeps:\n", 2, ["list of sweep files", "None"]),
