@@ -40,5 +40,5 @@ def zoo(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the ratios of docs/performance.md, one benchmark after another."""
-    for name in session.posargs or ("throughput", "overhead", "fewshot"):
+    for name in session.posargs or ("throughput", "overhead", "fewshot", "planning"):
         session.run("python", "-m", f"benchmarks.{name}")

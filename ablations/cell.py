@@ -6,7 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def cell_id(identity: Mapping[str, Any], schema_version: int) -> str:
         ValueError: a float that is not finite.
         TypeError: data that JSON cannot hold.
     """
-    text = json.dumps([schema_version, identity], sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = _canonical([schema_version, identity])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -51,7 +54,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings -> dotted fields; empty mappings stay as they are."""
     flat: dict[str, Any] = {}
     for name, value in config.items():
-        if isinstance(value, Mapping) and value:
+        if value and isinstance(value, dict | Mapping):  # dict first: the abstract class is slow to ask
             flat |= flatten(value, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = value
@@ -60,11 +63,13 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def short_names(fields: Iterable[str]) -> dict[str, str]:
     """Dotted field -> its shortest ending that no other shares: `encoder.resolution` -> `resolution`."""
-    fields = list(fields)
-    return {name: _short_name(name, [other for other in fields if other != name]) for name in fields}
+    fields = tuple(fields)
+    return {name: _short_name(name, fields) for name in fields}
 
 
-def _short_name(name: str, others: list[str]) -> str:
+@lru_cache(maxsize=1024)
+def _short_name(name: str, fields: tuple[str, ...]) -> str:
+    others = [other for other in fields if other != name]
     parts = name.split(".")
     endings = [".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1)]
     free = (end for end in endings if not any(f".{other}".endswith(f".{end}") for other in others))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ablations.cell import Cell, cell_id, flatten
+from ablations.collecting import without_collecting
 from ablations.errors import FieldError, SweepError, closest
 from ablations.points import excluded, excluded_fields, points
 from ablations.study import Study
@@ -14,6 +15,7 @@ from ablations.sweep import Sweep
 from ablations.system import System
 
 
+@without_collecting
 def cells(study: Study, system: System, sweep: Sweep) -> list[Cell]:
     """Every cell of the sweep, resolved and addressed, each once; the seeds of a point follow one another.
 
@@ -26,11 +28,10 @@ def cells(study: Study, system: System, sweep: Sweep) -> list[Cell]:
     for point in points(sweep, base):
         for seed in sweep.seeds:
             config = _resolve(system, sweep, point, seed)
-            flat = flatten(config)
-            if sweep.exclude and excluded(sweep, flat):
+            if sweep.exclude and excluded(sweep, flatten(config)):
                 continue
             address = cell_id(system.identity(config), system.schema_version)
-            axes = _axes(fields, flat, config, point)
+            axes = {name: _value(config, name, point) for name in fields}
             if address not in found:
                 found[address] = Cell(address, study.name, sweep.scale, seed, axes, config)
             else:  # the base point once more: values are shown as they were written
@@ -50,22 +51,12 @@ def _resolve(system: System, sweep: Sweep, point: Mapping[str, Any], seed: int) 
         raise _placed(error, sweep, point) from None
 
 
-def _axes(
-    fields: list[str], flat: Mapping[str, Any], config: Mapping[str, Any], point: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Values of what varies: leaves as resolved, sections as written."""
-    return {
-        name: flat[name] if name in flat else point[name] if name in point else _part(config, name)
-        for name in fields
-    }
-
-
-def _part(config: Mapping[str, Any], name: str) -> Any:
-    """A section of the configuration; None if there is none."""
+def _value(config: Mapping[str, Any], name: str, point: Mapping[str, Any]) -> Any:
+    """A field of the configuration: a leaf as resolved, a section as it was written; None if there is none."""
     found: Any = config
     for step in name.split("."):
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return found
+        found = found.get(step) if isinstance(found, dict) else None
+    return point[name] if name in point and (found is None or (found and isinstance(found, dict))) else found
 
 
 def _placed(error: FieldError, sweep: Sweep, point: Mapping[str, Any]) -> SweepError:

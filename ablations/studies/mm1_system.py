@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import marshal
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class MM1System:
         from mm1.data.manifest import manifest
 
         self._manifest = lru_cache(manifest)
+        self._stages: dict[bytes, Stage | None] = {}
 
     def scales(self) -> list[str]:
         """Names of the recipes."""
@@ -69,12 +71,20 @@ class MM1System:
         """The encoder and the language model a cell starts from."""
         from mm1.stages import encoder_stage, language_stage
 
-        addresses = {"encoder": encoder_stage(config), "language": language_stage(config)}
-        return [
-            Stage(name, address[0], address[1], seconds=_stage_seconds(name, address[1]))
-            for name, address in addresses.items()
-            if address is not None
+        found = [
+            self._stage("encoder", encoder_stage, config),
+            self._stage("language", language_stage, config),
         ]
+        return [stage for stage in found if stage is not None]
+
+    def _stage(self, name: str, address_of: Callable[..., Any], config: Mapping[str, Any]) -> Stage | None:
+        """The stage behind a section; a large sweep asks for the same few stages again and again."""
+        key = marshal.dumps([name, config[name]], 2)
+        if key not in self._stages:
+            address = address_of(config)
+            seconds = _stage_seconds(name, address[1]) if address else 0.0
+            self._stages[key] = Stage(name, address[0], address[1], seconds=seconds) if address else None
+        return self._stages[key]
 
     def stage_ready(self, stage: Stage, folder: Path) -> bool:
         """Whether the weights lie in `folder` or in the zoo."""
