@@ -21,7 +21,8 @@ def make(folder: Path, cells: int = 3) -> Work:
     tasks = [{**about, "id": f"c{n}", "name": f"cell {n}"} for n in range(cells)]
     file = folder / "sweeps" / "abc" / "plan.json"
     file.parent.mkdir(parents=True)
-    write_json(file, {"launch_id": "now", "workers": 2, "sweep": "abc", "tasks": tasks})
+    launched = {"id": "abc", "launch_id": "now", "workers": 2, "sweeps": {"s": {"name": "res"}}}
+    write_json(file, {**launched, "tasks": tasks})
     for task in tasks:
         (folder / task["id"]).mkdir()
     return Work.read(file)
@@ -92,7 +93,7 @@ def test_status_tells_failures_with_their_reason(tmp_path: Path) -> None:
     work.fail(work.tasks[0], "loss is not finite [nan]")
     assert status.show(tmp_path, console) == 1
     assert "cell 0: loss is not finite [nan]" in console.file.getvalue()
-    assert "not running" in console.file.getvalue()
+    assert "sweep res (abc), not running" in console.file.getvalue()
     empty = Console(file=io.StringIO(), width=100)
     assert status.show(tmp_path / "none", empty) == 0
     assert "No sweep has been run" in empty.file.getvalue()
