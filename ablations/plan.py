@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ablations.cell import Cell
+from ablations.collecting import without_collecting
 from ablations.part import Part
 from ablations.system import Stage, System
 
@@ -143,6 +144,7 @@ class Plan:
         return {"sweeps": sweeps, "cells": cells, "stages": stages, "tasks": tasks, **totals}
 
 
+@without_collecting
 def make(
     parts: Sequence[Part],
     stages_folder: Path,
