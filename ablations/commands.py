@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from ablations import drift, lanes, launch, plan_view, preflight, studies, suite, tracking
+from ablations import drift, lanes, launch, plan_view, preflight, search, studies, suite, tracking
 from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.part import Part
@@ -53,11 +53,26 @@ def run(order: Order) -> int:
             console.print(line, highlight=False)
     if not todo.tasks:
         console.print(f"Nothing to do: all {len(todo.cells)} cells are finished.", highlight=False)
-    code = launch.run(todo, settings, order.runs, console)
+    todo, code = _rounds(order, todo, settings, console)
     if code != launch.INTERRUPTED:
         for part in todo.parts:
             _print_results(part, order.tracking_uri, console)
     return code
+
+
+def _rounds(order: Order, todo: Plan, settings: Mapping[str, Any], console: Console) -> tuple[Plan, int]:
+    """Run a plan and, where it searches, round after round until every trial has ended; the last plan."""
+    code, begun = launch.run(todo, settings, order.runs, console), {task.id for task in todo.tasks}
+    while begun and code != launch.INTERRUPTED and any(part.round for part in todo.parts):
+        todo, settings = _prepare(order)
+        again = {task.id for task in todo.tasks}
+        if begun & again:  # what failed waits for the next launch
+            break
+        code = max(code, launch.run(todo, settings, order.runs, console))
+        if not again:
+            break
+        begun |= again
+    return todo, code
 
 
 def _print_results(part: Part, tracking_uri: str, console: Console) -> None:
@@ -71,7 +86,7 @@ def _print_results(part: Part, tracking_uri: str, console: Console) -> None:
 
 def plan(order: Order, as_json: bool) -> int:
     """Print the plan of a sweep or suite; start nothing."""
-    todo, settings = _prepare(order)
+    todo, settings = _prepare(order, search.preview)
     team = lanes.workers(settings)
     if as_json:
         facts = todo.as_json() | {"workers": team, "wall": todo.wall(team)}
@@ -195,7 +210,9 @@ def import_runs(file: Path, tracking_uri: str) -> None:
     print(f"{new} runs restored into {tracking_uri}" + (f"; {known} were there already" if known else ""))
 
 
-def _prepare(order: Order) -> tuple[Plan, Mapping[str, Any]]:
+def _prepare(
+    order: Order, next_round: Callable[..., Part] = search.advance
+) -> tuple[Plan, Mapping[str, Any]]:
     """Plan and launch settings. Everything that can be wrong is found here, before anything is written."""
     parts, settings = suite.read(
         order.study,
@@ -208,6 +225,11 @@ def _prepare(order: Order) -> tuple[Plan, Mapping[str, Any]]:
     )
     preflight.check(order.runs, order.tracking_uri)
     os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
+    team = lanes.workers(settings)
+    parts = [
+        next_round(part, order.runs, order.tracking_uri, team) if part.sweep.search else part
+        for part in parts
+    ]
     ids = list(dict.fromkeys(cell.id for part in parts for cell in part.cells))
     finished = _finished(order.tracking_uri, ids)
     drift.check(parts, order.runs, finished)

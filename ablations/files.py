@@ -128,9 +128,11 @@ def _started(pid: int) -> str | None:
 
 
 def state(folder: Path) -> str:
-    """`finished`, `failed`, `interrupted`, `running` or `waiting`, from a cell's or stage's folder alone."""
+    """`finished`, `pruned`, `failed`, `interrupted`, `running` or `waiting`, from a cell's or stage's folder alone."""
     if (folder / "finished.json").exists():
         return "finished"
+    if (folder / "pruned.json").exists():
+        return "pruned"
     if holder(folder / "lease.json") is not None:
         return "running"
     if (folder / "failed.json").exists():

@@ -7,6 +7,7 @@ import shlex
 import sys
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
+ENDED = ("finished", "pruned")
 
 
 def plan_id(plan: Plan) -> str:
@@ -62,15 +64,20 @@ def run(plan: Plan, launch: Mapping[str, Any], runs: Path, console: Console) -> 
 def _declare(uri: str, plan: Plan) -> dict[str, str]:
     """Write down in the store what will be run, before it runs; the parent run of each part with work left.
 
-    A part of which nothing is left is written down if it never was.
+    A part of which nothing is left is written down if it never was with all that it came to.
     """
     left = {key for task in plan.tasks for key in task.sweeps}
     done = [part for part in plan.parts if part.key not in left]
-    known = {found.declaration.get("id") for found in tracking.sweeps(uri)} if done else set()
+    known = {found.declaration.get("id"): found.declaration for found in tracking.sweeps(uri)} if done else {}
     for part in done:
-        if part.key not in known:
+        if part.key not in known or not _is_current(known[part.key], part):
             tracking.end_sweep(uri, _begin(uri, part))
     return {part.key: _begin(uri, part) for part in plan.parts if part.key in left}
+
+
+def _is_current(declared: Mapping[str, Any], part: Part) -> bool:
+    """Whether a search has been written down with all that it came to; other sweeps never change."""
+    return part.round is None or declared["search"]["ended"] == part.round.done
 
 
 def _begin(uri: str, part: Part) -> str:
@@ -79,6 +86,9 @@ def _begin(uri: str, part: Part) -> str:
     declared |= {"seeds": list(sweep.seeds), "set": dict(sweep.set)}
     declared |= {"axes": {name: list(values) for name, values in sweep.axes.items()}}
     declared |= {"file": Path(sweep.lines.file).read_text()}
+    if sweep.search is not None and part.round is not None:
+        about = {"planned": part.round.planned, "ended": part.round.done, "pruned": list(part.round.pruned)}
+        declared["search"] = asdict(sweep.search) | about
     return tracking.begin_sweep(uri, sweep.suite, part.study, declared, part.cells)
 
 
@@ -108,7 +118,7 @@ def _lay_out(folder: Path, plan: Plan, begun: Mapping[str, str], about: Mapping[
         place.mkdir(parents=True, exist_ok=True)
         if (place / "finished.json").exists():  # finished once, but the plan says that the result is gone
             (place / "progress.json").unlink(missing_ok=True)
-        for mark in ("finished.json", "failed.json"):
+        for mark in ("finished.json", "failed.json", "pruned.json"):
             (place / mark).unlink(missing_ok=True)
     return work
 
@@ -134,7 +144,7 @@ def _close(uri: str, plan: Plan, begun: Mapping[str, str], work: Work, code: int
         tracking.reap(uri, failed, interrupted=False)
         for part in plan.parts:
             if part.key in begun:
-                whole = all(states.get(cell.id, "finished") == "finished" for cell in part.cells)
+                whole = all(states.get(cell.id, "finished") in ENDED for cell in part.cells)
                 ended = "FINISHED" if whole else "KILLED" if code == INTERRUPTED else "FAILED"
                 tracking.end_sweep(uri, begun[part.key], ended)
     except Exception as error:
@@ -144,7 +154,7 @@ def _close(uri: str, plan: Plan, begun: Mapping[str, str], work: Work, code: int
 
 
 def _summary(work: Work, gave_up: str, console: Console) -> int:
-    bad = [task for task in work.tasks if work.state(task) != "finished"]
+    bad = [task for task in work.tasks if work.state(task) not in ENDED]
     if not bad:
         return 0
     again = shlex.join(["ablate", *sys.argv[1:]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ class Task:
 
     `seconds` is what one worker is expected to take; `sweeps` are the keys of the parts that need it, of
     which the first has its run. The payload of a stage is the Stage as plain data, that of a cell is `cell`
-    (the Cell as plain data) and `stages` (name -> id of every stage it needs).
+    (the Cell as plain data), `stages` (name -> id of every stage it needs) and, for a trial of a search, `trial`.
     """
 
     kind: Literal["stage", "cell"]
@@ -170,10 +171,10 @@ def make(
     left = {key for key in cells if key not in finished}
     shared = _shared(needed, left, systems, stages_folder, speed)
     missing = {item.stage.id for item in shared if item.uses and not item.ready}
-    users = _users(parts, needed, left)
+    users, trials = _users(parts, needed, left), _trials(parts)
     stages = [_stage_task(item, missing, users) for item in shared if item.stage.id in missing]
     work = [
-        _cell_task(cells[key], needed[key], missing, speed * guesses[key], users)
+        _cell_task(cells[key], needed[key], missing, speed * guesses[key], users, trials.get(key))
         for key in cells
         if key in left
     ]
@@ -225,6 +226,13 @@ def _users(
     return found
 
 
+def _trials(parts: Sequence[Part]) -> dict[str, Mapping[str, Any]]:
+    """Cell id -> what it has to know as a trial: cells that one search needs and nobody else, so may be pruned."""
+    needed = Counter(cell.id for part in parts for cell in part.cells)
+    trials = {key: about for part in parts if part.round for key, about in part.round.open.items()}
+    return {key: about for key, about in trials.items() if needed[key] == 1}
+
+
 def _upstream_first(stages: Mapping[str, Stage]) -> list[Stage]:
     ordered: dict[str, Stage] = {}
 
@@ -252,7 +260,9 @@ def _cell_task(
     missing: Collection[str],
     seconds: float,
     users: Mapping[str, Collection[str]],
+    trial: Mapping[str, Any] | None,
 ) -> Task:
     needs = tuple(stage.id for stage in stages if stage.id in missing)
     payload = {"cell": dict(vars(cell)), "stages": {stage.name: stage.id for stage in stages}}
+    payload |= {"trial": trial} if trial else {}
     return Task("cell", cell.id, cell.name, needs, seconds, payload, tuple(users[cell.id]))

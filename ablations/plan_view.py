@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from ablations.part import Part
 from ablations.plan import Plan
 
 _MOST_ROWS = 40
@@ -85,6 +86,7 @@ def summary(plan: Plan, workers: int) -> list[str]:
     lines = [
         f"{len(plan.cells)} cells: {len(plan.reused)} reused, {todo} to run; {stages} stages to run first",
     ]
+    lines += [_trials(part) for part in plan.parts if part.round is not None]
     if plan.saved():
         lines.append(f"ready and shared stages save {clock(plan.saved())} of work")
     if (spared := plan.spared()).seconds:
@@ -101,3 +103,12 @@ def summary(plan: Plan, workers: int) -> list[str]:
     else:
         lines.append("nothing to do")
     return lines
+
+
+def _trials(part: Part) -> str:
+    """How far a search is."""
+    now, field = part.round, part.sweep.search.field
+    ended = f"{now.done} have ended" + (f" ({len(now.pruned)} pruned)" if now.pruned else "")
+    later = now.planned - now.done - len(now.open)
+    planned = f"{now.planned} trials in {now.settings} settings"
+    return f"search of {field}: {planned}; {ended}, {len(now.open)} in this round, {later} in later ones"

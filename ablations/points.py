@@ -57,7 +57,7 @@ def _grid(sweep: Sweep) -> list[Point]:
     size = 1 + sum(map(len, factors)) if alone else prod(map(len, factors))
     _check_size(sweep, (size if factors else 0) + len(sweep.include))
     if not factors:
-        return []
+        return [{}] if sweep.search else []
     if alone:
         return [{}, *(row for factor in factors for row in factor)]
     return [_merge(rows) for rows in product(*factors)]

@@ -13,7 +13,8 @@ from ablations.work import Task, Work
 if TYPE_CHECKING:
     from rich.console import Console, Group
 
-_STYLES = {"running": "bold", "failed": "red", "interrupted": "yellow", "waiting": "dim", "finished": "green"}
+_STYLES = {"running": "bold", "failed": "red", "interrupted": "yellow", "waiting": "dim"}
+_STYLES |= {"pruned": "dim", "finished": "green"}
 _HEARTBEAT = 30.0
 _FRAME = 6
 """Lines of a table that are not rows."""
@@ -154,7 +155,7 @@ def _seconds_left(work: Work, states: Mapping[str, str]) -> float:
         if marker is not None:
             guessed, taken = guessed + task["seconds"], taken + marker["seconds"]
     scale = taken / guessed if guessed and taken else 1.0
-    open_tasks = [task for task in work.tasks if states[task["id"]] not in ("finished", "failed")]
+    open_tasks = [task for task in work.tasks if states[task["id"]] not in ("finished", "failed", "pruned")]
     return sum(_task_left(task["seconds"] * scale, work, task) for task in open_tasks)
 
 

@@ -12,12 +12,15 @@ set: {training.steps: 800}                                # the same in every ce
 include: [{encoder.resolution: 48, connector.tokens: 16}] # further points, not crossed with the axes
 exclude: [{encoder.resolution: 16, connector.tokens: 16}] # cells with these values are dropped
 scales: {paper: {seeds: [0], axes: {...}}}                # replaces (set, launch: merges) at that scale
+search: {field: training.learning_rate, low: 1e-4, high: 1e-2, trials: 8, metric: final/held_out_loss}
 launch: {executor: local, workers: 2}                     # never part of a cell's identity
 
 The base point is the recipe under `set`. In a `product` every value of a factor meets every value of the
 others, so a field is set or varied. Around a `baseline` one factor varies while the others keep the base
 point's values, so `set` may move the base value of an axis. Several values in a condition of `when`, written
 as a list, mean any of them; conditions are applied from top to bottom.
+
+A `search` lets Optuna choose the values of one more field in every setting of the rest (docs/search.md).
 """
 
 from __future__ import annotations
@@ -27,9 +30,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ablations import search_block
 from ablations import sweep_blocks as blocks
 from ablations.errors import SweepError
 from ablations.overlap import check_overlap
+from ablations.search_block import Search
 from ablations.yaml_lines import Lines, Where, load
 
 _VALUES = ("axes", "zip", "set", "include")
@@ -54,6 +59,7 @@ class Sweep:
     exclude: Sequence[Mapping[str, Any]] = ()
     when: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     design: str = "product"
+    search: Search | None = None
     launch: Mapping[str, Any] = field(default_factory=dict)
     typed: Mapping[str, Any] = field(default_factory=dict)
     below: Lines | None = None
@@ -71,12 +77,16 @@ class Sweep:
     @property
     def varied(self) -> list[str]:
         """Every field that can differ between cells, in the file's order."""
-        return list(dict.fromkeys([*self.factors, *(name for point in self.include for name in point)]))
+        included = (name for point in self.include for name in point)
+        searched = [self.search.field] if self.search else []
+        return list(dict.fromkeys([*self.factors, *included, *searched]))
 
     def place(self, name: str, value: Any = None, blocks: Sequence[str] = _VALUES) -> tuple[str, int | None]:
         """Where the field `name` was given (this) `value`: a file and its line, or a command-line option."""
         if name in self.typed and "set" in blocks and (name not in self.factors or value == self.set[name]):
             return f"--set {name}={self.typed[name]}", None
+        if self.search is not None and name == self.search.field:
+            return self.lines.file, self.lines.at(*self.block("search"), "field")
         places = [place for place in self.lines.lines if name in self._inside(place, blocks)]
         if not places and self.below is not None and ("set", name) in self.below.lines:
             return self.below.file, self.below.at("set", name)
@@ -144,6 +154,8 @@ def read(
     )
     when = blocks.when(lines, data.get("when"), at["when"], sweep.factors)
     sweep = replace(sweep, when=when, set={**_from_suite(sweep), **sweep.set})
+    taken = {*sweep.varied, *sweep.set}
+    sweep = replace(sweep, search=search_block.read(lines, data.get("search"), at["search"], taken))
     check_overlap(sweep)
     return sweep
 

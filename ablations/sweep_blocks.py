@@ -10,7 +10,7 @@ from ablations.errors import FieldError, SweepError, closest
 from ablations.launch_settings import check
 from ablations.yaml_lines import Lines, Where, parse
 
-BLOCKS = ("seeds", "design", "axes", "zip", "set", "include", "exclude", "when", "launch")
+BLOCKS = ("seeds", "design", "axes", "zip", "set", "include", "exclude", "when", "search", "launch")
 """What a scale may have of its own."""
 DESIGNS = ("product", "baseline")
 

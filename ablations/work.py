@@ -62,7 +62,7 @@ class Work:
     def settled(self, task: Task) -> bool:
         """Finished, failed under this launch, or waiting for a stage that failed under it."""
         folder = self.folder(task)
-        if (folder / "finished.json").exists():
+        if (folder / "finished.json").exists() or (folder / "pruned.json").exists():
             return True
         return any(self._failed(place) for place in (folder, *map(self._stage, task["needs"])))
 

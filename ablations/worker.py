@@ -18,6 +18,7 @@ from ablations.files import lease, read_json, write_json
 from ablations.recorder import Recorder
 from ablations.study import Study
 from ablations.system import CellFailed, Context, Interrupted, Stage, System
+from ablations.trial import Pruned, finished, watched
 from ablations.work import Task, Work
 
 MAX_ATTEMPTS = 3
@@ -122,12 +123,16 @@ def _cell(task: Task, work: Work, study: Study) -> None:
         print(reason)
         _close(run_id, work, recorder, str(reason), "", interrupted=True)
     except Exception as error:
+        if run_id is not None and _ends_a_trial(error, task):
+            return _prune(run_id, task, work, recorder, str(error))
         print(traceback.format_exc())
         log = "\n".join((folder / "cell.log").read_text().splitlines()[-_LOG_LINES:])
         _close(run_id, work, recorder, _reason(error), log, interrupted=False)
         work.fail(task, _reason(error))
     else:
         write_json(folder / "finished.json", {"run_id": run_id, "seconds": spent})
+        if trial := task["payload"].get("trial"):
+            finished(trial, outcome.metrics)
         for name in ("last.ckpt", "previous.ckpt"):
             (folder / name).unlink(missing_ok=True)
 
@@ -140,7 +145,27 @@ def _begin(cell: Cell, task: Task, work: Work, study: Study) -> str:
 
 def _context(task: Task, work: Work, recorder: Recorder) -> Context:
     stages = {name: work.runs / "stages" / stage for name, stage in task["payload"]["stages"].items()}
-    return Context(work.folder(task), stages, recorder.report, work.stop.exists)
+    trial = task["payload"].get("trial")
+    report = watched(recorder.report, trial) if trial else recorder.report
+    return Context(work.folder(task), stages, report, work.stop.exists)
+
+
+def _ends_a_trial(error: Exception, task: Task) -> bool:
+    """Pruned, or a value with which the system cannot train, which answers the search as well."""
+    return isinstance(error, Pruned | CellFailed) and "trial" in task["payload"]
+
+
+def _prune(run_id: str, task: Task, work: Work, recorder: Recorder, reason: str) -> None:
+    """End a trial early. The store says so first: that is where its search looks."""
+    print(f"pruned: {reason}")
+    try:
+        recorder.flush()
+        recorder.deliver(lambda: tracking.prune_cell(work.about["tracking_uri"], run_id, reason))
+    except Exception as error:  # it stays open and is taken up again
+        print(f"tracking store: {error}")
+        _close(run_id, work, recorder, str(error), "", interrupted=True)
+    else:
+        write_json(work.folder(task) / "pruned.json", {"run_id": run_id, "reason": reason})
 
 
 def _close(

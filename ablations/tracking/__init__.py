@@ -20,6 +20,7 @@ from ablations.tracking.write import (
     finish_cell,
     log_steps,
     parameter,
+    prune_cell,
     reap,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "pack",
     "parameter",
     "predictions",
+    "prune_cell",
     "reap",
     "restore",
     "sqlite_file",

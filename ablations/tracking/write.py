@@ -30,7 +30,7 @@ def begin_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], ce
     earlier = next(runs(uri, f"tags.`ablate.kind` = 'sweep' and tags.sweep = '{sweep['id']}'"), None)
     if earlier is not None:
         run_id = earlier.info.run_id
-        store.update_run(run_id, status="RUNNING")
+        store.update_run(run_id, status="RUNNING", name=_sweep_name(sweep, len(cells)))
     else:
         run_id = _new_sweep(uri, suite, study, sweep, len(cells))
     store.log_dict(run_id, {"study": study.declaration(), "cells": listed, **sweep}, "sweep.json")
@@ -41,9 +41,13 @@ def _new_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], cel
     store = client(uri)
     tags = {"ablate.kind": "sweep", "study": study.name, "sweep": sweep["id"], "scale": sweep["scale"]}
     tags["mlflow.note.content"] = f"{study.question}\n\nLesson of the paper: {study.lesson}"
-    name = f"{sweep['name']} · {sweep['scale']} · {cells} cells"
     experiment = experiment_id(store, uri, f"{suite}/{study.name}", study.question)
+    name = _sweep_name(sweep, cells)
     return store.create_run(experiment, run_name=name, tags=tags | provenance()).info.run_id
+
+
+def _sweep_name(sweep: Mapping[str, Any], cells: int) -> str:
+    return f"{sweep['name']} · {sweep['scale']} · {cells} cells"
 
 
 def end_sweep(uri: str, run_id: str, status: str = "FINISHED") -> None:
@@ -150,6 +154,15 @@ def fail_cell(uri: str, run_id: str, reason: str, log: str, *, interrupted: bool
     if log:
         store.log_text(run_id, log, "failure.txt")
     store.set_terminated(run_id, "KILLED" if interrupted else "FAILED")
+
+
+def prune_cell(uri: str, run_id: str, reason: str) -> None:
+    """Close the run of a trial that its search ended early, as KILLED."""
+    from mlflow.entities import RunTag
+
+    tags = [RunTag("ablate.state", "pruned"), RunTag("ablate.reason", reason[:_LENGTH])]
+    client(uri).log_batch(run_id, tags=tags)
+    client(uri).set_terminated(run_id, "KILLED")
 
 
 def reap(uri: str, reasons: Mapping[str, str], *, interrupted: bool = True) -> None:
