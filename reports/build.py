@@ -129,7 +129,7 @@ def _published(results: Results) -> dict[str, Any] | None:
     if paper is None:
         return None
     rows = [
-        {"series": row.series, paper.axis: row.value, "scores": row.scores, "confidence": row.confidence}
+        {"series": row.series, "axes": row.values, "scores": row.scores, "confidence": row.confidence}
         for row in paper.rows
     ]
     return {"source": paper.source, "about": paper.about, "rows": rows}

@@ -7,14 +7,14 @@ The same runs give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from reports.frame import Results
-from reports.paper import Published, published
+from reports.paper import Published, Row, published
 from reports.summary import benchmark_metrics, label, score, settings, shots_of, title
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def _by_setting(axes: Axes, results: Results, metrics: Sequence[str]) -> None:
         line = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4, "capsize": 2.5}
         axes.errorbar(x, means, yerr=halves, label=title(metric), elinewidth=1, **line)
     axes.set_xlabel(_axis_title(results))
-    axes.set_xticks(places, [" / ".join(setting.labels) for setting in found])
+    names = [" / ".join(setting.labels) for setting in found]
+    axes.set_xticks(places, names, rotation=_tilt(names))
 
 
 def _by_row(axes: Axes, results: Results, paper: Published) -> None:
@@ -124,18 +125,18 @@ def _by_row(axes: Axes, results: Results, paper: Published) -> None:
 
     palette = seaborn.color_palette("colorblind")
     series = list({row.series: row.mark for row in paper.rows}.items())
-    values = sorted({row.value for row in paper.rows})
+    place = _paper_places(results, paper)
     for metric, colour, marker in zip(results.study["metrics"], palette, _MARKERS, strict=False):
         for (name, _), dashes in zip(series, _DASHES, strict=False):
             rows = [row for row in paper.rows if row.series == name and metric in row.scores]
-            x, y = [row.value for row in rows], [row.scores[metric] for row in rows]
+            x, y = [place[_row_label(results, row)] for row in rows], [row.scores[metric] for row in rows]
             axes.plot(x, y, color=colour, marker=marker, markersize=4, linestyle=dashes, linewidth=1.2)
     marks = {row.series: max(r.mark for r in paper.rows if r.series == row.series) for row in paper.rows}
     for (name, _), dashes in zip(series, _DASHES, strict=False):
         axes.plot([], [], color="0.3", linestyle=dashes, linewidth=1.2, label=name + marks[name])
     axes.legend(frameon=False, loc="center", bbox_to_anchor=(0.5, 0.42))
     axes.set(title=f"published: {paper.source}", xlabel=_axis_title(results))
-    axes.set_xticks(values, [label(value) for value in values])
+    axes.set_xticks(list(place.values()), list(place), rotation=_tilt(place))
 
 
 def _benchmarks(results: Results) -> Figure | None:
@@ -207,6 +208,24 @@ def _places(results: Results) -> list[float]:
 def _of_seed(cells: pd.DataFrame, seed: int, metric: str) -> float:
     values: Mapping[int, float] = dict(zip(cells["seed"], cells.get(metric, []), strict=False))
     return values.get(seed, float("nan"))
+
+
+def _row_label(results: Results, row: Row) -> str:
+    found = (row.values.get(axis["field"]) for axis in results.axes)
+    return " / ".join(label(value) for value in found if value is not None)
+
+
+def _paper_places(results: Results, paper: Published) -> dict[str, float]:
+    """Label of a published setting -> where it stands: at its value if the one axis is a number, else evenly."""
+    values = {_row_label(results, row): next(iter(row.values.values())) for row in paper.rows}
+    if len(results.axes) == 1 and all(isinstance(value, int | float) for value in values.values()):
+        return dict(sorted(values.items(), key=lambda item: item[1]))
+    return {name: float(place) for place, name in enumerate(values)}
+
+
+def _tilt(labels: Iterable[str]) -> int:
+    """Long labels stand aslant."""
+    return 30 if max(map(len, labels), default=0) > 6 else 0
 
 
 def _axis_title(results: Results) -> str:

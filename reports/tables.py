@@ -71,13 +71,11 @@ METHOD = (
 
 
 def paper_difference(results: Results, verdict: Verdict) -> str:
-    """What the published rows say of a claim from the smallest to the largest value: `+3.0 to +3.4`."""
+    """What the published rows say of a claim: `+3.0 to +3.4` over several pairs of rows, `+3.9` with one."""
     paper = published(results.study["paper"])
     declared = next(claim for claim in results.study["claims"] if claim["name"] == verdict.claim)
-    if paper is None or (declared["left"], declared["right"]) != ({paper.axis: "max"}, {paper.axis: "min"}):
-        return _NONE
-    gains = sorted(paper.gains(verdict.metric))
-    return f"{gains[0]:+.1f} to {gains[-1]:+.1f}" if gains else _NONE
+    found = sorted({round(gain, 1) for gain in paper.differences(declared)}) if paper else []
+    return " to ".join(f"{gain:+.1f}" for gain in dict.fromkeys([*found[:1], *found[-1:]])) or _NONE
 
 
 def interval(verdict: Verdict) -> str:
@@ -117,13 +115,14 @@ def _numbers(results: Results, setting: Setting, metrics: Sequence[str]) -> list
 
 
 def _published(results: Results, paper: Published) -> list[list[Entry]]:
-    """Rows of the paper in our columns; its one axis stands in that column, with the model's name."""
+    """Rows of the paper in our columns, the model's name behind the first axis."""
     rows: list[list[Entry]] = []
     for row in paper.rows:
         axes = [
-            f"{label(row.value)} ({row.series}){row.mark}" if axis["field"] == paper.axis else row.series
+            label(row.values[axis["field"]]) if axis["field"] in row.values else _NONE
             for axis in results.axes
         ]
+        axes[0] += f" ({row.series}){row.mark}"
         numbers: list[Entry] = [
             Number(row.scores[metric]) if metric in row.scores else _NONE
             for metric in results.study["metrics"]

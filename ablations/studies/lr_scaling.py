@@ -16,6 +16,5 @@ STUDY = Study(
     metrics=("final/held_out_loss", *SHOTS_AND_TEXT),
     claims=(),
     system=system,
-    paper="learning-rate",
     notes="Weight decay is tied to a tenth of the learning rate, as in the paper. Best is lowest held-out loss.",
 )

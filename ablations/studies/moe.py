@@ -41,7 +41,6 @@ STUDY = Study(
         ),
     ),
     system=system,
-    paper="moe",
     notes=(
         "Two experts for each token, together as wide as the dense feed-forward part; "
         "each language model has its own text pre-training of the same length."

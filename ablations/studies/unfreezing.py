@@ -46,6 +46,5 @@ STUDY = Study(
         ),
     ),
     system=system,
-    paper="unfreezing",
     notes="The paper trains everything and publishes no table of it.",
 )

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import product
 from typing import Any
 
 import yaml
 
+from ablations.errors import UserError, closest
+from ablations.pairing import canonical, same
+
 CONFIDENCE = {
     "two": ("", "two independent public copies agree"),
-    "figure": ("†", "read once, off a picture of the paper's own table"),
+    "figure": ("†", "read once, off a picture of the paper's own table or figure"),
 }
 """How sure a number is -> its mark in a table, and what the mark means. Nothing less sure is shown."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a published table: metric -> score (0-100; CIDEr x 100)."""
+    """One row of a published table: axis -> value in the paper's terms, metric -> score (0-100; CIDEr x 100)."""
 
     series: str
-    value: Any
-    scores: dict[str, float]
+    values: Mapping[str, Any]
+    scores: Mapping[str, float]
     confidence: str
 
     @property
@@ -33,20 +38,26 @@ class Row:
 
 @dataclass(frozen=True)
 class Published:
-    """A table of the paper: `axis` is the configuration field that `Row.value` belongs to."""
+    """A table of the paper. Rows of one series differ in the axes alone."""
 
     source: str
     about: str
-    axis: str
     rows: tuple[Row, ...]
 
-    def gains(self, metric: str) -> list[float]:
-        """Per series: the score at its largest value of the axis minus that at its smallest."""
+    def differences(self, claim: Mapping[str, Any]) -> list[float]:
+        """What the claim says left minus right of: for every pair of rows of a series that agree in all other axes.
+
+        `max` and `min` are those of the series.
+        """
         found = []
         for series in {row.series: None for row in self.rows}:
-            rows = sorted((row for row in self.rows if row.series == series), key=lambda row: row.value)
-            if metric in rows[0].scores:
-                found.append(rows[-1].scores[metric] - rows[0].scores[metric])
+            rows = [row for row in self.rows if row.series == series and claim["metric"] in row.scores]
+            left, right = (_select(rows, claim[side]) for side in ("left", "right"))
+            found += [
+                one.scores[claim["metric"]] - other.scores[claim["metric"]]
+                for one, other in product(left, right)
+                if one is not other and _rest(one, claim) == _rest(other, claim)
+            ]
         return found
 
     @property
@@ -56,26 +67,46 @@ class Published:
         return [f"{mark} {meaning}" for name, (mark, meaning) in CONFIDENCE.items() if mark and name in used]
 
 
+def _select(rows: Sequence[Row], side: Mapping[str, Any]) -> list[Row]:
+    """The rows with these values; a series that lacks one of the axes has none."""
+    for axis, wanted in side.items():
+        rows = [row for row in rows if axis in row.values]
+        if rows and wanted in ("max", "min"):
+            wanted = {"max": max, "min": min}[wanted](row.values[axis] for row in rows)
+        rows = [row for row in rows if same(row.values[axis], wanted)]
+    return list(rows)
+
+
+def _rest(row: Row, claim: Mapping[str, Any]) -> str:
+    """The values that the claim leaves open."""
+    chosen = {*claim["left"], *claim["right"]}
+    return canonical({axis: value for axis, value in row.values.items() if axis not in chosen})
+
+
 @cache
 def published(table: str | None) -> Published | None:
     """The table a study names; None if the study names none.
 
     Raises:
-        KeyError: no such table, or a row whose confidence is not one of CONFIDENCE.
+        UserError: no such table.
+        KeyError: a row whose confidence is not one of CONFIDENCE.
     """
     if table is None:
         return None
-    entry = yaml.safe_load((files("reports.paper") / "mm1.yaml").read_text(encoding="utf-8"))[table]
-    return Published(
-        entry["source"],
-        entry["about"],
-        entry["axis"],
-        tuple(_row(row, entry["columns"]) for row in entry["rows"]),
-    )
+    tables = yaml.safe_load((files("reports.paper") / "mm1.yaml").read_text(encoding="utf-8"))
+    if table not in tables:
+        raise UserError(
+            f"a study names the published table '{table}', which there is not; known: {', '.join(tables)}."
+            f"{closest(table, list(tables))}"
+        )
+    entry = tables[table]
+    rows = tuple(_row(row, entry["columns"]) for row in entry["rows"])
+    return Published(entry["source"], entry["about"], rows)
 
 
-def _row(row: dict[str, Any], columns: list[str]) -> Row:
+def _row(row: Mapping[str, Any], columns: Sequence[str]) -> Row:
     if row["confidence"] not in CONFIDENCE:
         raise KeyError(f"confidence '{row['confidence']}' of {row['series']}: not sure enough to be shown")
-    scores = dict(zip(columns, row["scores"], strict=True))
-    return Row(row["series"], row["value"], scores, row["confidence"])
+    return Row(
+        row["series"], row["values"], dict(zip(columns, row["scores"], strict=True)), row["confidence"]
+    )

@@ -4,32 +4,64 @@ from __future__ import annotations
 
 import pytest
 
+from ablations import studies
+from ablations.errors import UserError
 from reports.paper import CONFIDENCE, _row, published
 
 
 def test_resolution_rows_are_the_papers() -> None:
-    rows = {(row.series, row.value): list(row.scores.values()) for row in published("encoder").rows}
+    rows = {
+        (row.series, row.values["encoder.resolution"]): list(row.scores.values())
+        for row in published("encoder").rows
+    }
     assert rows["ViT-L, DFN-5B+VeCap", 224] == [36.9, 58.7, 62.2]
     assert rows["ViT-L, DFN-5B+VeCap", 336] == [39.9, 62.4, 66.0]
     assert rows["ViT-H, DFN-5B", 378] == [40.9, 62.5, 66.4]
 
 
 def test_gains_are_within_a_model() -> None:
-    assert published("encoder").gains("eval/average/0shot") == pytest.approx([3.0, 3.0, 3.4])
-    assert published("encoder").gains("eval/text/average") == []
+    def said(metric: str) -> list[float]:
+        sides = {"left": {"encoder.resolution": "max"}, "right": {"encoder.resolution": "min"}}
+        return published("encoder").differences({"metric": metric, **sides})
+
+    assert said("eval/average/0shot") == pytest.approx([3.0, 3.0, 3.4])
+    assert said("eval/text/average") == []
+
+
+def test_mixes_and_crossed_axes_are_paired() -> None:
+    captions, interleaved = {"captions": 100.0}, {"interleaved": 100.0}
+    sides = {"left": {"data.mix": captions}, "right": {"data.mix": interleaved}}
+    claim = {"metric": "eval/average/0shot", **sides}
+    assert published("caption-interleaved").differences(claim) == pytest.approx([13.5])
+    tokens = {"left": {"connector.tokens": "max"}, "right": {"connector.tokens": "min"}}
+    found = published("connector").differences({"metric": "eval/average/8shot", **tokens})
+    assert sorted(found) == pytest.approx([-0.8, 0.8, 1.2])
+
+
+def test_every_study_finds_its_table() -> None:
+    for name in studies.names():
+        table = published(studies.get(name).paper)
+        assert table is None or all(
+            {axis.field for axis in studies.get(name).axes} >= set(row.values) for row in table.rows
+        )
+
+
+def test_a_table_that_does_not_exist_is_named() -> None:
+    with pytest.raises(UserError, match=r"'conector'.*connector"):
+        published("conector")
 
 
 def test_a_less_sure_number_is_marked_and_explained() -> None:
     table = published("encoder")
     assert {row.mark for row in table.rows} == {"", "†"}
-    assert table.footnotes == ["† read once, off a picture of the paper's own table"]
+    assert table.footnotes == ["† read once, off a picture of the paper's own table or figure"]
 
 
 @pytest.mark.parametrize("confidence", ["memory", "digitised", "guess"])
 def test_nothing_less_sure_is_shown(confidence: str) -> None:
     assert confidence not in CONFIDENCE
     with pytest.raises(KeyError, match="not sure enough"):
-        _row({"series": "x", "value": 1, "scores": [1.0], "confidence": confidence}, ["eval/average/0shot"])
+        _row({"series": "x", "values": {}, "scores": [1.0], "confidence": confidence}, ["eval/average/0shot"])
 
 
 def test_a_study_without_a_table() -> None:
