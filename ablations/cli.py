@@ -8,22 +8,9 @@ from typing import Annotated
 
 import typer
 
+from ablations import cli_options as options
 from ablations import studies
 from ablations.cli_groups import Data, Root
-from ablations.cli_options import (
-    STORE,
-    STUDY,
-    Executor,
-    Grid,
-    Json,
-    Only,
-    Runs,
-    Scale,
-    Seeds,
-    Set,
-    Tracking,
-    Workers,
-)
 from ablations.errors import UserError
 
 app = typer.Typer(
@@ -66,16 +53,16 @@ def _study_command(name: str) -> None:
         rich_help_panel="Studies",
     )
     def command(
-        grid: Grid,
-        seeds: Seeds = None,
-        scale: Scale = None,
-        set_: Set = None,
-        only: Only = None,
-        executor: Executor = None,
-        workers: Workers = None,
-        runs: Runs = Path("runs"),
-        tracking_uri: Tracking = STORE,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing.")] = False,
+        grid: options.Grid,
+        seeds: options.Seeds = None,
+        scale: options.Scale = None,
+        set_: options.Set = None,
+        only: options.Only = None,
+        executor: options.Executor = None,
+        workers: options.Workers = None,
+        runs: options.Runs = Path("runs"),
+        tracking_uri: options.Tracking = options.STORE,
+        dry_run: options.DryRun = False,
     ) -> None:
         from ablations import commands
 
@@ -93,15 +80,15 @@ def run_all(
     grid: Annotated[
         Path, typer.Option("--grid", help="Suite file.", metavar="FILE.yaml", show_default=False)
     ],
-    seeds: Seeds = None,
-    scale: Scale = None,
-    set_: Set = None,
-    only: Only = None,
-    executor: Executor = None,
-    workers: Workers = None,
-    runs: Runs = Path("runs"),
-    tracking_uri: Tracking = STORE,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing.")] = False,
+    seeds: options.Seeds = None,
+    scale: options.Scale = None,
+    set_: options.Set = None,
+    only: options.Only = None,
+    executor: options.Executor = None,
+    workers: options.Workers = None,
+    runs: options.Runs = Path("runs"),
+    tracking_uri: options.Tracking = options.STORE,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Run a suite of studies as one plan: what several of them need is trained once."""
     from ablations import commands
@@ -121,19 +108,19 @@ def list_studies() -> None:
 
 @app.command(epilog="Example: ablate plan encoder-resolution --grid sweeps/res.yaml --json")
 def plan(
-    study: Annotated[str, STUDY],
-    grid: Grid,
-    seeds: Seeds = None,
-    scale: Scale = None,
-    set_: Set = None,
-    only: Only = None,
-    executor: Executor = None,
-    workers: Workers = None,
-    runs: Runs = Path("runs"),
-    tracking_uri: Tracking = STORE,
-    as_json: Json = False,
+    study: Annotated[str, options.STUDY],
+    grid: options.Grid,
+    seeds: options.Seeds = None,
+    scale: options.Scale = None,
+    set_: options.Set = None,
+    only: options.Only = None,
+    executor: options.Executor = None,
+    workers: options.Workers = None,
+    runs: options.Runs = Path("runs"),
+    tracking_uri: options.Tracking = options.STORE,
+    as_json: options.Json = False,
 ) -> None:
-    """Print what a sweep comes to: cells, reused, shared stages, estimated time. Starts nothing."""
+    """Print what a sweep (`all`: a suite) comes to: cells, reused, shared stages, time. Starts nothing."""
     from ablations import commands
 
     launch = commands.given(executor=executor, workers=workers)
@@ -142,7 +129,7 @@ def plan(
 
 
 @app.command(epilog="Example: ablate status --runs runs")
-def status(runs: Runs = Path("runs")) -> None:
+def status(runs: options.Runs = Path("runs")) -> None:
     """Show what runs now, what is done and what failed."""
     from ablations import commands
 
@@ -151,10 +138,10 @@ def status(runs: Runs = Path("runs")) -> None:
 
 @app.command(epilog="Example: ablate report encoder-resolution --out reports/out")
 def report(
-    study: Annotated[list[str] | None, STUDY] = None,
+    study: Annotated[list[str] | None, options.STUDY] = None,
     out: Annotated[Path, typer.Option(help="Folder for tables, figures and the page.")] = Path("reports/out"),
-    tracking_uri: Tracking = STORE,
-    as_json: Json = False,
+    tracking_uri: options.Tracking = options.STORE,
+    as_json: options.Json = False,
 ) -> None:
     """Rebuild tables, figures and the page from the MLflow runs; without a study: of all that have runs."""
     from ablations import commands
@@ -167,7 +154,7 @@ def ui(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on this machine; 0: any that is free.")
     ] = 5000,
-    tracking_uri: Tracking = STORE,
+    tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Open the MLflow UI on the same store."""
     from ablations import commands
@@ -179,7 +166,7 @@ def ui(
 def logs(
     cell: Annotated[str, typer.Argument(help="Id of a cell or stage, or how it begins.")],
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many, from the end.")] = 50,
-    runs: Runs = Path("runs"),
+    runs: options.Runs = Path("runs"),
 ) -> None:
     """Print the last log lines of a cell or stage."""
     from ablations import commands
@@ -191,8 +178,8 @@ def logs(
 def why(
     one: Annotated[str, typer.Argument(metavar="CELL", help="Id of a cell, or how it begins.")],
     other: Annotated[str, typer.Argument(metavar="CELL", help="Another.")],
-    runs: Runs = Path("runs"),
-    tracking_uri: Tracking = STORE,
+    runs: options.Runs = Path("runs"),
+    tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Print what differs between two cells: settings, stages, facts, versions."""
     from ablations import commands
@@ -206,9 +193,9 @@ def next_seeds(
     grid: Annotated[Path, typer.Option(help="Suite or sweep.", metavar="FILE.yaml")] = Path(
         "sweeps/mm1.yaml"
     ),
-    workers: Workers = None,
-    runs: Runs = Path("runs"),
-    tracking_uri: Tracking = STORE,
+    workers: options.Workers = None,
+    runs: options.Runs = Path("runs"),
+    tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Say which further seeds, of which cells, would settle the most undecided claims in a given time."""
     from ablations import commands
@@ -220,7 +207,7 @@ def next_seeds(
 def export_runs(
     out: Annotated[Path, typer.Argument(metavar="OUT.tar.gz", help="File to write.")],
     study: Annotated[list[str] | None, typer.Option(help="Only this study; repeatable.")] = None,
-    tracking_uri: Tracking = STORE,
+    tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Pack the runs of the store into one file: settings, metrics with their history, artifacts."""
     from ablations import commands
@@ -231,7 +218,7 @@ def export_runs(
 @app.command("import-runs", epilog="Example: ablate import-runs mm1.tar.gz --tracking-uri sqlite:///other.db")
 def import_runs(
     file: Annotated[Path, typer.Argument(metavar="FILE.tar.gz", help="What export-runs wrote.")],
-    tracking_uri: Tracking = STORE,
+    tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Restore packed runs into a store, so that reports come out the same there."""
     from ablations import commands
@@ -240,7 +227,7 @@ def import_runs(
 
 
 @app.command(epilog="Example: ablate doctor --tracking-uri http://localhost:5000")
-def doctor(runs: Runs = Path("runs"), tracking_uri: Tracking = STORE) -> None:
+def doctor(runs: options.Runs = Path("runs"), tracking_uri: options.Tracking = options.STORE) -> None:
     """Check this machine: packages, accelerator, runs folder, tracking store, Slurm."""
     from rich.console import Console
 

@@ -12,7 +12,9 @@ from ablations.launch_settings import EXECUTORS
 
 STORE = "sqlite:///mlflow.db"
 
-Grid = Annotated[Path, typer.Option("--grid", help="Sweep file.", metavar="FILE.yaml", show_default=False)]
+Grid = Annotated[
+    Path, typer.Option("--grid", help="Sweep or suite file.", metavar="FILE.yaml", show_default=False)
+]
 Seeds = Annotated[str | None, typer.Option(help="Seeds in the place of the file's: 0-4 or 0-2,5.")]
 Scale = Annotated[str | None, typer.Option(help="Recipe in the place of the file's: micro or paper.")]
 Set = Annotated[
@@ -38,3 +40,4 @@ STUDY = typer.Argument(
     autocompletion=lambda incomplete: [name for name in studies.names() if name.startswith(incomplete)],
 )
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for machines.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing.")]

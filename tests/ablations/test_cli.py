@@ -167,6 +167,26 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(ablate: Ablate, tmp_path: 
     assert "\x1b[" in ablate("toy", "--grid", "toy.yaml", "--dry-run", FORCE_COLOR="1").stdout
 
 
+def test_a_suite_is_planned_and_its_errors_are_placed(ablate: Ablate, tmp_path: Path) -> None:
+    (tmp_path / "deep.yaml").write_text("study: toy-deep\naxes: {model.depth: [2, 3]}\n")
+    (tmp_path / "toy.yaml").write_text(f"study: toy\n{GRID}")
+    (tmp_path / "suite.yaml").write_text("seeds: 0-1\nsweeps:\n  - toy.yaml\n  - deep.yaml\n")
+    before = left(tmp_path)
+    result = ablate("all", "--grid", "suite.yaml", "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert "6 cells: 0 reused, 6 to run; 2 stages to run first" in result.stdout
+    assert "sharing spares 2 cells, 2 stages, 46 s of work" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    facts = json.loads(ablate("plan", "all", "--grid", "suite.yaml", "--json").stdout)
+    assert [cell["studies"] for cell in facts["cells"]].count(["toy", "toy-deep"]) == 2
+    assert facts["spared_by_sharing"]["cells"] == 2
+    (tmp_path / "deep.yaml").write_text("study: toy-deep\naxes:\n  model.depht: [2]\n")
+    bad = ablate("all", "--grid", "suite.yaml")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert "deep.yaml:3: model.depht" in bad.stderr
+    assert left(tmp_path) == before
+
+
 def test_a_plan_for_machines(ablate: Ablate) -> None:
     facts = json.loads(ablate("plan", "toy", "--grid", "toy.yaml", "--json", "--workers", "2").stdout)
     assert facts["cells"][0]["name"] == "width=8 seed=0"
