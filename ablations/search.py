@@ -14,7 +14,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -26,15 +26,13 @@ from ablations.cell import Cell
 from ablations.errors import UserError
 from ablations.files import lease
 from ablations.part import Part, Round
+from ablations.proposals import STATES, distribution, independent, propose
 from ablations.search_block import Search
 from ablations.trial import storage
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
-
-_DIGITS = 3
-_DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,28 @@ class _Setting:
     study: Study
 
     def trials(self, *states: str) -> list[FrozenTrial]:
-        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name in states]
+        """Those in one of these states; none named: all that belong to the search."""
+        found = self.study.get_trials(deepcopy=False)
+        return [trial for trial in found if trial.state.name in (states or STATES)]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A trial with its setting and its cell."""
+
+    setting: _Setting
+    trial: FrozenTrial
+    cell: Cell
+
+    @property
+    def state(self) -> str:
+        return self.trial.state.name
+
+    def told(self, journal: Path, spec: Search) -> dict[str, Any]:
+        """What the cell's worker has to know, see `ablations.trial.watched`."""
+        about = {"journal": str(journal), "search": self.setting.key, "trial": self.trial._trial_id}
+        watched = spec.step_metric if spec.pruner == "median" else None
+        return about | {"final": spec.metric, "metric": watched, "least": max(2, math.ceil(spec.trials / 4))}
 
 
 def advance(part: Part, runs: Path, uri: str, workers: int) -> Part:
@@ -91,48 +110,47 @@ def _alone(journal: Path) -> Iterator[None]:
 
 
 def _advance(part: Part, journal: Path, uri: str, workers: int) -> Part:
+    spec, settings = part.sweep.search, _settings(part, journal)
+    cell, batch = _cells(part, settings), math.ceil(workers / len(settings))
+
+    def found() -> list[_Found]:
+        return [_Found(one, trial, cell(one, trial)) for one in settings for trial in one.trials()]
+
+    _settle(found(), journal.stem, uri, spec)
+    while sum(_ask(setting, spec, batch) for setting in settings):
+        _settle(found(), journal.stem, uri, spec)  # what was asked for may be there: another sweep's cell
+    return _with_round(part, found(), journal, len(settings))
+
+
+def _with_round(part: Part, found: Sequence[_Found], journal: Path, settings: int) -> Part:
     spec = part.sweep.search
-    settings = _settings(part, journal)
-    batch = math.ceil(workers / len(settings))
-
-    @cache
-    def cells(value: float) -> Mapping[str, Cell]:
-        """Setting -> its cell with this value of the searched field."""
-        at = replace(part.sweep, set={**part.sweep.set, spec.field: value})
-        return {_key(cell, spec): cell for cell in grid.cells(part.study, part.system, at)}
-
-    def cell(setting: _Setting, trial: FrozenTrial) -> Cell:
-        return cells(trial.params[spec.field])[setting.key]
-
-    while True:
-        _settle(settings, cell, uri, spec)
-        if not sum(_ask(setting, spec, batch) for setting in settings):
-            break
-    found = [
-        (setting, trial, cell(setting, trial)) for setting in settings for trial in setting.trials(*_COUNT)
-    ]
-    pruned = {c.id: None for _, trial, c in found if trial.state.name == "PRUNED"}
-    kept = {c.id: c for _, trial, c in found if trial.state.name != "PRUNED"}
-    told = {"final": spec.metric, "metric": spec.step_metric if spec.pruner == "median" else None}
-    told |= {"least": max(2, math.ceil(spec.trials / 4))}
-    opened = {
-        c.id: {"journal": str(journal), "search": setting.key, "trial": trial._trial_id, **told}
-        for setting, trial, c in found
-        if trial.state.name == "RUNNING"
-    }
+    kept = {one.cell.id: one.cell for one in found if one.state != "PRUNED"}
+    pruned = {one.cell.id for one in found if one.state == "PRUNED"}
+    waiting = [one for one in found if one.state == "RUNNING"]
     about = Round(
         id=journal.stem,
-        settings=len(settings),
-        planned=spec.trials * len(settings),
-        done=len(found) - sum(trial.state.name == "RUNNING" for _, trial, _ in found),
-        open=opened,
-        pruned=[key for key in pruned if key not in kept],
+        settings=settings,
+        planned=spec.trials * settings,
+        done=len(found) - len(waiting),
+        open={one.cell.id: one.told(journal, spec) for one in waiting},
+        pruned=sorted(pruned.difference(kept)),
     )
     return replace(part, cells=list(kept.values()), round=about)
 
 
-_COUNT = ("COMPLETE", "PRUNED", "RUNNING")
-"""States of the trials that count; the store knows no others here."""
+def _cells(part: Part, settings: Sequence[_Setting]) -> Callable[[_Setting, FrozenTrial], Cell]:
+    """The cell of a trial: its setting with its value."""
+    field = part.sweep.search.field
+
+    @cache
+    def at(value: float) -> Mapping[str, Cell]:
+        sweep = replace(part.sweep, set={**part.sweep.set, field: value})
+        cells = grid.cells(part.study, part.system, sweep)
+        if len(cells) != len(settings):
+            raise part.sweep.error(f"{field}: {value:g} is excluded in some setting", field)
+        return dict(zip((setting.key for setting in settings), cells, strict=True))
+
+    return lambda setting, trial: at(trial.params[field])[setting.key]
 
 
 def _settings(part: Part, journal: Path) -> list[_Setting]:
@@ -171,20 +189,16 @@ def _mend(journal: Path) -> None:
                 file.truncate(text.rfind(b"\n") + 1)
 
 
-def _settle(settings: Sequence[_Setting], cell: Any, uri: str, spec: Search) -> None:
-    """Tell Optuna of open trials that have ended."""
-    waiting = [
-        (setting, trial, cell(setting, trial)) for setting in settings for trial in setting.trials("RUNNING")
-    ]
-    runs = {run.cell_id: run for run in tracking.cells(uri, [found.id for _, _, found in waiting])}
-    for setting, trial, found in waiting:
-        run = runs.get(found.id)
-        if run is None:
-            continue
-        if run.status == "FINISHED":
-            setting.study.tell(trial.number, **_result(run, spec), skip_if_finished=True)
-        elif run.status == "KILLED" and run.tags.get("ablate.state") == "pruned":
-            setting.study.tell(trial.number, state=_pruned(), skip_if_finished=True)
+def _settle(found: Sequence[_Found], name: str, uri: str, spec: Search) -> None:
+    """Tell Optuna of open trials that have ended. Only this search's own word counts that one was bad."""
+    waiting = [one for one in found if one.state == "RUNNING"]
+    runs = {run.cell_id: run for run in tracking.cells(uri, [one.cell.id for one in waiting])}
+    for one in waiting:
+        run = runs.get(one.cell.id)
+        if run is not None and run.status == "FINISHED":
+            one.setting.study.tell(one.trial.number, **_result(run, spec), skip_if_finished=True)
+        elif run is not None and run.status == "KILLED" and run.tags.get("ablate.pruned_by") == name:
+            one.setting.study.tell(one.trial.number, state=_pruned(), skip_if_finished=True)
 
 
 def _result(run: tracking.CellRun, spec: Search) -> dict[str, Any]:
@@ -205,54 +219,12 @@ def _pruned() -> Any:
 
 def _ask(setting: _Setting, spec: Search, batch: int) -> int:
     """Write down further trials, as many as may be open at once; how many."""
-    count = len(setting.trials(*_COUNT))
-    wanted = max(_first(spec) - count, batch - len(setting.trials("RUNNING")))
+    count = len(setting.trials())
+    wanted = max(independent(spec) - count, batch - len(setting.trials("RUNNING")))
     asked = range(count, min(spec.trials, count + wanted))
     for number in asked:
-        _open(setting.study, spec, _value(setting, spec, number))
+        _open(setting.study, spec, propose(setting.study, spec, number))
     return len(asked)
-
-
-def _first(spec: Search) -> int:
-    """How many trials depend on no result: they span the range, the same in every setting.
-
-    Half of them: TPE that starts from fewer finds a single field's optimum no better than an even grid would.
-    """
-    return spec.trials if spec.values else math.ceil(spec.trials / 2)
-
-
-def _value(setting: _Setting, spec: Search, number: int) -> float:
-    """The value of a trial, with three digits; one that was tried before only if nothing else is drawn."""
-    if spec.values:
-        return spec.values[number]
-    if number < (first := _first(spec)):
-        return _rounded(spec, spec.low * (spec.high / spec.low) ** ((number + 0.5) / first))
-    tried = {trial.params[spec.field] for trial in setting.trials(*_COUNT)}
-    drawn = (_draw(setting, spec, f"{number} {attempt}") for attempt in range(_DRAWS))
-    values = [value for value in drawn if value not in tried][:1] or [_draw(setting, spec, f"{number} 0")]
-    return values[0]
-
-
-def _draw(setting: _Setting, spec: Search, salt: str) -> float:
-    """TPE's proposal (Bergstra et al., 2011); open trials count as bad ones, so that a round spreads out."""
-    import optuna
-
-    digest = hashlib.blake2b(f"{setting.key} {salt}".encode(), digest_size=4).digest()
-    sampler = optuna.samplers.TPESampler(
-        n_startup_trials=1, constant_liar=True, seed=int.from_bytes(digest, "big")
-    )
-    trial = optuna.create_trial(state=optuna.trial.TrialState.RUNNING)
-    return _rounded(spec, sampler.sample_independent(setting.study, trial, spec.field, _range(spec)))
-
-
-def _range(spec: Search) -> Any:
-    from optuna.distributions import FloatDistribution
-
-    return FloatDistribution(spec.low, spec.high, log=True)
-
-
-def _rounded(spec: Search, value: float) -> float:
-    return min(spec.high, max(spec.low, float(f"{value:.{_DIGITS}g}")))
 
 
 def _open(study: Study, spec: Search, value: float) -> None:
@@ -263,6 +235,6 @@ def _open(study: Study, spec: Search, value: float) -> None:
         optuna.create_trial(
             state=optuna.trial.TrialState.RUNNING,
             params={spec.field: value},
-            distributions={spec.field: _range(spec)},
+            distributions={spec.field: distribution(spec)},
         )
     )

@@ -160,7 +160,8 @@ def _prune(run_id: str, task: Task, work: Work, recorder: Recorder, reason: str)
     print(f"pruned: {reason}")
     try:
         recorder.flush()
-        recorder.deliver(lambda: tracking.prune_cell(work.about["tracking_uri"], run_id, reason))
+        search = Path(task["payload"]["trial"]["journal"]).stem
+        recorder.deliver(lambda: tracking.prune_cell(work.about["tracking_uri"], run_id, reason, search))
     except Exception as error:  # it stays open and is taken up again
         print(f"tracking store: {error}")
         _close(run_id, work, recorder, str(error), "", interrupted=True)

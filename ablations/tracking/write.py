@@ -156,11 +156,12 @@ def fail_cell(uri: str, run_id: str, reason: str, log: str, *, interrupted: bool
     store.set_terminated(run_id, "KILLED" if interrupted else "FAILED")
 
 
-def prune_cell(uri: str, run_id: str, reason: str) -> None:
-    """Close the run of a trial that its search ended early, as KILLED."""
+def prune_cell(uri: str, run_id: str, reason: str, search: str) -> None:
+    """Close the run of a trial that a search (its id) ended early, as KILLED."""
     from mlflow.entities import RunTag
 
-    tags = [RunTag("ablate.state", "pruned"), RunTag("ablate.reason", reason[:_LENGTH])]
+    told = {"ablate.state": "pruned", "ablate.reason": reason[:_LENGTH], "ablate.pruned_by": search}
+    tags = [RunTag(name, value) for name, value in told.items()]
     client(uri).log_batch(run_id, tags=tags)
     client(uri).set_terminated(run_id, "KILLED")
 

@@ -258,3 +258,35 @@ def test_an_unknown_metric_is_said_with_those_there_are(lab: Any, valley: Any) -
 
     with pytest.raises(UserError, match=r"has no 'final/los'; it has: final/loss"):
         valley(SEARCH.replace("metric: final/loss", "metric: final/los"))
+
+
+def test_another_search_does_not_take_a_pruned_trial_for_a_result(lab: Any, valley: Any) -> None:
+    valley(PRUNING)
+    bad = {
+        trial.params["rate"]
+        for tried in trials(lab).values()
+        for trial in tried
+        if trial.state.name == "PRUNED"
+    }
+    assert bad
+    values = ", ".join(map(str, sorted(bad)))
+    grid = f"sampler: grid, values: [{values}], metric: final/loss, pruner: none"
+    text = f"axes: {{gain: [1]}}\nsearch: {{field: rate, {grid}}}\nlaunch: {{executor: inline}}\n"
+    assert valley(text, file="again.yaml") == 0
+    assert {run.status for run in cells(lab)} == {"FINISHED"}
+    assert len(cells(lab)) == len(bad)
+
+
+def test_no_result_is_lost_wherever_the_journal_is_cut(lab: Any, valley: Any) -> None:
+    """A machine may die within any write: the journal is cut anywhere, and what was finished still counts."""
+    text = SEARCH.replace("trials: 12", "trials: 4").replace("gain: [1, 10]", "gain: [1]")
+    valley(text)
+    (journal,) = (lab.runs / "searches").glob("*.journal")
+    whole, before = journal.read_bytes(), values(lab)
+    for cut in range(1, len(whole), len(whole) // 7):
+        journal.write_bytes(whole[:cut])
+        todo = commands._prepare(order(lab))[0]
+        assert not todo.tasks
+        assert values(lab) == before
+        assert [trial.state.name for tried in trials(lab).values() for trial in tried] == ["COMPLETE"] * 4
+    assert max(steps(lab).values()) == 4
