@@ -49,6 +49,7 @@ class Study:
         lesson: the paper's sentence that the claims support.
         metrics: metric names of the study's table, in column order.
         paper: which table of the published figures stands beside ours (`encoder`, `connector`, ...).
+        figure: lines over the axis, or grouped bars for axes that are not numbers.
         system: builds the system under study (called lazily, so that listing studies imports nothing heavy).
     """
 
@@ -60,12 +61,14 @@ class Study:
     claims: tuple[Claim, ...]
     system: Callable[[], System] = field(repr=False)
     paper: str | None = None
+    figure: Literal["lines", "bars"] = "lines"
     notes: str = ""
 
     def declaration(self) -> dict[str, Any]:
         """The study as plain data: what is logged with every sweep, before its cells run."""
         values = {
-            name: getattr(self, name) for name in ("name", "question", "lesson", "metrics", "paper", "notes")
+            name: getattr(self, name)
+            for name in ("name", "question", "lesson", "metrics", "paper", "figure", "notes")
         }
         values["axes"] = [asdict(axis) for axis in self.axes]
         values["claims"] = [asdict(claim) for claim in self.claims]

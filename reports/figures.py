@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from reports.bars import draw_bars
 from reports.frame import Results
 from reports.paper import Published, Row, published
-from reports.summary import benchmark_metrics, label, score, settings, shots_of, title
+from reports.summary import axis_title, benchmark_metrics, score, settings, shots_of, tick, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tupl
     import seaborn
 
     captions = {
-        "scores": "Score by setting. Dots: mean over seeds, bars: 95 % interval; thin lines: single seeds.",
+        "scores": "Score by setting: mean over seeds with its 95 % interval; faint: single seeds.",
         "benchmarks": "Every benchmark by setting, with 95 % intervals over seeds.",
         "loss": "Training loss, smoothed over five points. Thick: mean over seeds; thin: single seeds.",
     }
@@ -60,7 +61,7 @@ def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tupl
     with matplotlib.rc_context():
         seaborn.set_theme(style="ticks", palette="colorblind", rc=_STYLE)
         figures = {
-            "scores": _scores(results),
+            "scores": draw_bars(results) if results.study.get("figure") == "bars" else _scores(results),
             "benchmarks": _benchmarks(results),
             "loss": _loss(results, curves),
         }
@@ -114,8 +115,8 @@ def _by_setting(axes: Axes, results: Results, metrics: Sequence[str]) -> None:
             axes.plot(places, values, color=colour, alpha=0.3, linewidth=0.7, zorder=1)
         line = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4, "capsize": 2.5}
         axes.errorbar(x, means, yerr=halves, label=title(metric), elinewidth=1, **line)
-    axes.set_xlabel(_axis_title(results))
-    names = [" / ".join(setting.labels) for setting in found]
+    axes.set_xlabel(axis_title(results, [*results.levels]))
+    names = [_name(results, setting.values) for setting in found]
     axes.set_xticks(places, names, rotation=_tilt(names))
 
 
@@ -135,7 +136,7 @@ def _by_row(axes: Axes, results: Results, paper: Published) -> None:
     for (name, _), dashes in zip(series, _DASHES, strict=False):
         axes.plot([], [], color="0.3", linestyle=dashes, linewidth=1.2, label=name + marks[name])
     axes.legend(frameon=False, loc="center", bbox_to_anchor=(0.5, 0.42))
-    axes.set(title=f"published: {paper.source}", xlabel=_axis_title(results))
+    axes.set(title=f"published: {paper.source}", xlabel=axis_title(results, [*results.levels]))
     axes.set_xticks(list(place.values()), list(place), rotation=_tilt(place))
 
 
@@ -180,19 +181,19 @@ def _loss(results: Results, curves: pd.DataFrame) -> Figure | None:
         1, len(names), figsize=(4.2 * len(names), 3.1), layout="constrained", squeeze=False
     )
     found = settings(results)
-    for name, axes in zip(names, panels[0], strict=True):
+    for loss, axes in zip(names, panels[0], strict=True):
         for setting, colour in zip(found, seaborn.color_palette("viridis", len(found)), strict=True):
-            own = curves[curves["cell_id"].isin(set(setting.cells["cell_id"])) & (curves["loss"] == name)]
+            own = curves[curves["cell_id"].isin(set(setting.cells["cell_id"])) & (curves["loss"] == loss)]
             seeds = own.pivot_table(index="step", columns="cell_id", values="value")
             smooth = (
                 seeds.rolling(5, center=True, min_periods=1).mean() if len(seeds) > _MANY_STEPS else seeds
             )
             axes.plot(smooth.index, smooth, color=colour, alpha=0.25, linewidth=0.6)
-            label = " / ".join(setting.labels)
-            axes.plot(smooth.index, smooth.mean(axis=1), color=colour, linewidth=1.5, label=label)
-        axes.set(xlabel="step", ylabel=f"{name} loss")
+            name = _name(results, setting.values)
+            axes.plot(smooth.index, smooth.mean(axis=1), color=colour, linewidth=1.5, label=name)
+        axes.set(xlabel="step", ylabel=f"{loss} loss")
         _trim(axes.figure)
-    panels[0][-1].legend(title=_axis_title(results), frameon=False)
+    panels[0][-1].legend(title=axis_title(results, [*results.levels]), frameon=False)
     return figure
 
 
@@ -211,8 +212,7 @@ def _of_seed(cells: pd.DataFrame, seed: int, metric: str) -> float:
 
 
 def _row_label(results: Results, row: Row) -> str:
-    found = (row.values.get(axis["field"]) for axis in results.axes)
-    return " / ".join(label(value) for value in found if value is not None)
+    return _name(results, {field: row.values[field] for field in results.levels if field in row.values})
 
 
 def _paper_places(results: Results, paper: Published) -> dict[str, float]:
@@ -223,13 +223,13 @@ def _paper_places(results: Results, paper: Published) -> dict[str, float]:
     return {name: float(place) for place, name in enumerate(values)}
 
 
+def _name(results: Results, values: Mapping[str, Any]) -> str:
+    return " / ".join(tick(results, field, value) for field, value in values.items())
+
+
 def _tilt(labels: Iterable[str]) -> int:
     """Long labels stand aslant."""
     return 30 if max(map(len, labels), default=0) > 6 else 0
-
-
-def _axis_title(results: Results) -> str:
-    return " / ".join(f"{a['label']} ({a['unit']})" if a["unit"] else a["label"] for a in results.axes)
 
 
 def _trim(figure: Figure) -> None:

@@ -89,6 +89,29 @@ def label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def parts(results: Results, field: str) -> list[str]:
+    """What the mixes on an axis are made of, in the order of the levels; empty if its values are no mixes."""
+    mixes = [value for value in results.levels[field] if isinstance(value, Mapping)]
+    return list(dict.fromkeys(name for mix in mixes for name in mix))
+
+
+def tick(results: Results, field: str, value: Any) -> str:
+    """An axis value as short as a figure needs it: `66/33` for a mix, whose parts the axis names."""
+    if isinstance(value, Mapping):
+        return "/".join(label(value.get(name, 0)) for name in parts(results, field))
+    return label(value)
+
+
+def axis_title(results: Results, fields: Sequence[str]) -> str:
+    """`resolution (px)`; `image tokens / resolution (px)`; `captions/interleaved` for a mix."""
+    titles = []
+    for axis in results.axes:
+        if axis["field"] in fields:
+            name = "/".join(parts(results, axis["field"])) or axis["label"]
+            titles.append(f"{name} ({axis['unit']})" if axis["unit"] else name)
+    return " / ".join(titles)
+
+
 def title(metric: str) -> str:
     """`eval/average/4shot` -> `4-shot`; `eval/sign-reading/8shot` -> `sign-reading 8-shot`; text likewise."""
     if match := re.fullmatch(r"eval/(.+)/(\d+)shot", metric):

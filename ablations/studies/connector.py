@@ -63,6 +63,7 @@ STUDY = Study(
         ),
     ),
     system=system,
+    figure="bars",
     paper="connector",
     notes=(
         "Claims about one axis are paired over the two others. A short run is biased against "

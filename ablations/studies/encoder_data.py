@@ -31,6 +31,7 @@ STUDY = Study(
         ),
     ),
     system=system,
+    figure="bars",
     paper="encoder-data",
     notes="Pictures, order and number of pairs are the same; only the captions differ.",
 )

@@ -39,6 +39,7 @@ STUDY = Study(
         ),
     ),
     system=system,
+    figure="bars",
     paper="encoder-objective",
     notes="The same trunk, pictures, order, steps and batch in both arms; the paper's differ in size and data too.",
 )

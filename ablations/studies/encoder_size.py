@@ -49,6 +49,7 @@ STUDY = Study(
         ),
     ),
     system=system,
+    figure="bars",
     paper="encoder-size",
     notes="Each encoder is pre-trained for as many steps on the same pictures.",
 )

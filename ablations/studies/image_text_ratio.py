@@ -42,6 +42,7 @@ STUDY = Study(
         ),
     ),
     system=system,
+    figure="bars",
     paper="image-text-ratio",
     notes="The image part is half captions, half interleaved documents.",
 )

@@ -41,6 +41,7 @@ STUDY = Study(
         ),
     ),
     system=system,
+    figure="bars",
     notes=(
         "Two experts for each token, together as wide as the dense feed-forward part; "
         "each language model has its own text pre-training of the same length."

@@ -31,6 +31,7 @@ STUDY = Study(
         ),
     ),
     system=system,
+    figure="bars",
     paper="synthetic-captions",
     notes=(
         "Pictures, order and number of captions are the same; synthetic captions stand "

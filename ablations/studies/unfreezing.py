@@ -46,5 +46,6 @@ STUDY = Study(
         ),
     ),
     system=system,
+    figure="bars",
     notes="The paper trains everything and publishes no table of it.",
 )

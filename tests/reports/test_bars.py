@@ -1,0 +1,38 @@
+"""Grouped bars: what stands where, and how mixes are spelled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reports.bars import draw_bars
+from reports.frame import Results, read
+from reports.summary import axis_title, tick
+
+MIXES = [{"captions": 66.0, "interleaved": 33.0}, {"captions": 100.0}, {"interleaved": 90.0, "text": 10.0}]
+
+
+@pytest.fixture
+def mixed(store: str) -> Results:
+    """Results whose one axis is a mix."""
+    found = read("demo", store)
+    study = {**found.study, "axes": [{"field": "data.mix", "label": "mix", "unit": ""}]}
+    return replace(found, study=study, levels={"data.mix": MIXES})
+
+
+def test_a_mix_is_spelled_by_the_shares_of_all_its_parts(mixed: Results) -> None:
+    assert [tick(mixed, "data.mix", mix) for mix in MIXES] == ["66/33/0", "100/0/0", "0/90/10"]
+    assert axis_title(mixed, ["data.mix"]) == "captions/interleaved/text"
+
+
+def test_ours_stand_above_the_papers(store: str) -> None:
+    results = read("demo", store)
+    figure = draw_bars(results)
+    metrics = [name for name in results.study["metrics"] if name.startswith("eval/")]
+    above, below = figure.axes[: len(metrics)], figure.axes[len(metrics) :]
+    assert [len(axes.patches) for axes in above] == [len(results.levels["encoder.resolution"])] * len(metrics)
+    heights = {round(bar.get_height(), 1) for bar in below[0].patches}
+    assert heights >= {36.9, 39.9, 40.9}
+    labels = [text.get_text() for text in above[0].get_xticklabels()]
+    assert labels == [str(value) for value in results.levels["encoder.resolution"]]
