@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ablations.cell import Cell
 from ablations.collecting import without_collecting
 from ablations.part import Part
+from ablations.shared import SharedStage, shared_stages
 from ablations.system import Stage, System
 
 
@@ -31,25 +32,6 @@ class Task:
     seconds: float
     payload: Mapping[str, Any]
     sweeps: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class SharedStage:
-    """A stage, how many cells need it, whether its result is there, and the seconds that sharing it spares.
-
-    `uses` counts the cells still to run; without sharing the stage would be done so many times.
-    """
-
-    stage: Stage
-    cells: int
-    uses: int
-    ready: bool
-    seconds: float
-
-    @property
-    def saved(self) -> float:
-        """Seconds of work that the cells still to run are spared."""
-        return max(0, self.uses - (not self.ready)) * self.seconds
 
 
 @dataclass(frozen=True)
@@ -169,7 +151,7 @@ def make(
     speed, measured = _calibration(guesses, durations or {})
     needed = {key: systems[key].stages(cell.config) for key, cell in cells.items()}
     left = {key for key in cells if key not in finished}
-    shared = _shared(needed, left, systems, stages_folder, speed)
+    shared = shared_stages(needed, left, systems, stages_folder, speed)
     missing = {item.stage.id for item in shared if item.uses and not item.ready}
     users, trials = _users(parts, needed, left), _trials(parts)
     stages = [_stage_task(item, missing, users) for item in shared if item.stage.id in missing]
@@ -186,31 +168,6 @@ def _calibration(guesses: Mapping[str, float], durations: Mapping[str, float]) -
     """How much longer than guessed finished cells took (median), and how many cells say so."""
     ratios = [durations[key] / guess for key, guess in guesses.items() if guess > 0 and durations.get(key)]
     return (statistics.median(ratios), len(ratios)) if ratios else (1.0, 0)
-
-
-def _shared(
-    needed: Mapping[str, Sequence[Stage]],
-    left: set[str],
-    systems: Mapping[str, System],
-    folder: Path,
-    speed: float,
-) -> list[SharedStage]:
-    users: dict[str, list[str]] = {}
-    stages: dict[str, Stage] = {}
-    for cell, found in needed.items():
-        for stage in found:
-            stages.setdefault(stage.id, stage)
-            users.setdefault(stage.id, []).append(cell)
-    return [
-        SharedStage(
-            stage=stage,
-            cells=len(users[stage.id]),
-            uses=len(left.intersection(users[stage.id])),
-            ready=systems[users[stage.id][0]].stage_ready(stage, folder / stage.id),
-            seconds=stage.seconds * speed,
-        )
-        for stage in _upstream_first(stages)
-    ]
 
 
 def _users(
@@ -231,20 +188,6 @@ def _trials(parts: Sequence[Part]) -> dict[str, Mapping[str, Any]]:
     needed = Counter(cell.id for part in parts for cell in part.cells)
     trials = {key: about for part in parts if part.round for key, about in part.round.open.items()}
     return {key: about for key, about in trials.items() if needed[key] == 1}
-
-
-def _upstream_first(stages: Mapping[str, Stage]) -> list[Stage]:
-    ordered: dict[str, Stage] = {}
-
-    def add(stage: Stage) -> None:
-        for need in stage.needs:
-            if need in stages and need not in ordered:
-                add(stages[need])
-        ordered.setdefault(stage.id, stage)
-
-    for stage in stages.values():
-        add(stage)
-    return list(ordered.values())
 
 
 def _stage_task(item: SharedStage, missing: Collection[str], users: Mapping[str, Collection[str]]) -> Task:

@@ -12,6 +12,7 @@ from ablations import plan as plans
 from ablations import plan_view
 from ablations.part import Part
 from ablations.plan import Plan, Task
+from ablations.shared import upstream_first
 from ablations.system import Stage
 
 GRID = "axes: {model.width: [8, 16], model.type: [plain, gated]}\nseeds: 0-1\n"
@@ -95,7 +96,7 @@ def test_payloads_are_plain_data(make: object) -> None:
 @given(st.permutations(range(5)))
 def test_stages_are_ordered_upstream_first_whatever_the_order_they_are_met_in(order: list[int]) -> None:
     chain = {i: Stage(str(i), str(i), {}, needs=tuple(str(j) for j in range(i))) for i in range(5)}
-    ordered = plans._upstream_first({str(i): chain[i] for i in order})
+    ordered = upstream_first({str(i): chain[i] for i in order})
     assert [stage.id for stage in ordered] == ["0", "1", "2", "3", "4"]
 
 
