@@ -65,7 +65,8 @@ def _check_sqlite(uri: str) -> None:
     if not os.access(file, os.W_OK):
         raise UserError(f"tracking store {uri}: the file cannot be written")
     try:
-        address = f"{file.absolute().as_uri()}?mode=ro"
+        # For writing, since a writer that was killed leaves a journal which has to be rolled back.
+        address = f"{file.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT)) as store:
             store.execute("select count(*) from sqlite_master")
     except sqlite3.Error as error:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import http.server
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +55,28 @@ def test_a_store_that_is_there_is_fine(tmp_path: Path) -> None:
         store.execute("create table runs (id int)")
     preflight.check_tracking(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert everything(tmp_path) == [tmp_path / "mlflow.db"]
+
+
+_KILLED_WHILE_WRITING = """
+import os, signal, sqlite3, sys
+store = sqlite3.connect(sys.argv[1])
+store.execute("pragma cache_size = 1")  # pages go to the file before the transaction ends
+store.execute("begin")
+store.executemany("insert into runs values (?)", [("x" * 3000,)] * 200)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_store_whose_writer_was_killed_is_fine(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    with sqlite3.connect(file) as store:
+        store.execute("create table runs (name text)")
+    store.close()
+    subprocess.run([sys.executable, "-c", _KILLED_WHILE_WRITING, str(file)], check=False)
+    assert (tmp_path / "mlflow.db-journal").stat().st_size > 0
+    preflight.check_tracking(f"sqlite:///{file}")
+    with sqlite3.connect(file) as store:
+        assert store.execute("select count(*) from runs").fetchone() == (0,)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
