@@ -44,7 +44,11 @@ def watched(report: Report, trial: Mapping[str, Any]) -> Report:
     """
     if trial["metric"] is None:
         return report
-    study = _study(trial)
+    try:
+        study = _study(trial)
+    except (KeyError, *_PASSING) as error:  # without its journal a cell is one like any other
+        print(f"search journal: {type(error).__name__}: {error}")
+        return report
 
     def tell(
         phase: str,
@@ -69,7 +73,7 @@ def finished(trial: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
     """
     value = metrics.get(trial["final"], math.nan)
     if math.isfinite(value):
-        with contextlib.suppress(*_PASSING):
+        with contextlib.suppress(KeyError, *_PASSING):
             study = _study(trial)
             number = study._storage.get_trial(trial["trial"]).number
             study.tell(number, value, skip_if_finished=True)
