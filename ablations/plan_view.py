@@ -30,6 +30,10 @@ def clock(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def _studies(plan: Plan) -> Table:
     table = Table("study", "sweep", title="Studies", title_justify="left")
     for heading in ("cells", "shared", "to run", "alone"):
@@ -69,7 +73,7 @@ def _stages(plan: Plan) -> Table:
     for item in plan.shared[:_MOST_ROWS]:
         needed = "to run" if item.uses else "not needed"
         state = "[green]ready" if item.ready else needed
-        cells = f"{item.cells} cell{'s' * (item.cells != 1)}"
+        cells = _count(item.cells, "cell")
         time = "" if item.ready else clock(item.seconds)
         table.add_row(
             item.stage.name, item.stage.id, cells, state, time, clock(item.saved) if item.saved else ""
@@ -90,13 +94,13 @@ def summary(plan: Plan, workers: int) -> list[str]:
     if plan.saved():
         lines.append(f"ready and shared stages save {clock(plan.saved())} of work")
     if (spared := plan.spared()).seconds:
-        once = f"{spared.cells} cells, {spared.stages} stages, {clock(spared.seconds)} of work"
+        once = f"{_count(spared.cells, 'cell')}, {_count(spared.stages, 'stage')}, {clock(spared.seconds)} of work"
         lines.append(f"sharing spares {once} against each study on its own")
     if plan.tasks:
         source = (
             f"from {plan.measured} finished cells" if plan.measured else "a guess: no cell has finished yet"
         )
-        team = f"{workers} worker{'s' * (workers != 1)}"
+        team = _count(workers, "worker")
         lines.append(
             f"estimated {clock(plan.wall(workers))} with {team} ({clock(plan.seconds)} of work; {source})"
         )

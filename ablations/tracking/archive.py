@@ -50,10 +50,10 @@ def pack(uri: str, file: Path, studies: Collection[str] = ()) -> int:
     Raises:
         UserError: there is nothing to pack.
     """
-    store = client(uri)
     chosen = [s for s in sweeps(uri) if not studies or s.declaration["study"]["name"] in studies]
     if not chosen:
         raise UserError(f"no runs of {', '.join(studies) or 'any study'} in {uri}; nothing is written")
+    store = client(uri)
     declared = {cell["id"] for sweep in chosen for cell in sweep.declaration["cells"]}
     cells = [
         run.info.run_id

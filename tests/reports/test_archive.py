@@ -95,6 +95,8 @@ def test_a_restore_that_was_cut_short_is_made_up(
 def test_unknown_studies_pack_nothing(store: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no runs of connector"):
         tracking.pack(store, tmp_path / "x.tar.gz", ["connector"])
+    with pytest.raises(UserError, match="no runs of any study"):
+        tracking.pack(f"sqlite:///{tmp_path}/none.db", tmp_path / "x.tar.gz")
     assert list(tmp_path.iterdir()) == []
 
 
