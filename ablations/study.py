@@ -42,6 +42,17 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Optimum:
+    """Where `metric` is lowest along the axis `field`: what a study of best values asks for every other setting.
+
+    Claims about it name the metric `best/log10`, the logarithm of the best value to base 10.
+    """
+
+    field: str
+    metric: str
+
+
+@dataclass(frozen=True)
 class Study:
     """One question of the paper.
 
@@ -62,6 +73,7 @@ class Study:
     system: Callable[[], System] = field(repr=False)
     paper: str | None = None
     figure: Literal["lines", "bars"] = "lines"
+    optimum: Optimum | None = None
     notes: str = ""
 
     def declaration(self) -> dict[str, Any]:
@@ -70,6 +82,7 @@ class Study:
             name: getattr(self, name)
             for name in ("name", "question", "lesson", "metrics", "paper", "figure", "notes")
         }
+        values["optimum"] = asdict(self.optimum) if self.optimum else None
         values["axes"] = [asdict(axis) for axis in self.axes]
         values["claims"] = [asdict(claim) for claim in self.claims]
         return values

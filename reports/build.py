@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,19 @@ from ablations import tracking
 from ablations.errors import UserError
 from reports import tables
 from reports.figures import draw
-from reports.formats import FORMATS
+from reports.formats import FORMATS, Table
 from reports.frame import Results, curves, read
 from reports.page import Chapter, render
 from reports.paper import published
+from reports.scaling import scaling_table
 from reports.summary import benchmark_metrics, half_with_items, score, settings
 
 _TABLES = {"lesson": tables.lesson, "benchmarks": tables.benchmarks, "claims": tables.claims}
+
+
+def tables_of(results: Results) -> dict[str, Callable[[Results], Table]]:
+    """The tables of a study by name."""
+    return _TABLES | ({"scaling": scaling_table} if results.study.get("optimum") else {})
 
 
 def build(studies: Sequence[str] | None, out: Path, tracking_uri: str) -> list[Path]:
@@ -36,7 +42,7 @@ def build(studies: Sequence[str] | None, out: Path, tracking_uri: str) -> list[P
         figures = draw(results, curves(results, tracking_uri), folder)
         chapters.append(Chapter(results, figures))
         written += [path for png, _ in figures.values() for path in (png, png.with_suffix(".svg"))]
-        for name, make in _TABLES.items():
+        for name, make in tables_of(results).items():
             table = make(results)
             for ending, spell in FORMATS.items():
                 written.append(_write(folder / f"{name}.{ending}", spell(table)))

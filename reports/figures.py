@@ -16,6 +16,7 @@ import pandas as pd
 from reports.bars import draw_bars
 from reports.frame import Results
 from reports.paper import Published, Row, published
+from reports.scatter import draw_scaling
 from reports.summary import axis_title, benchmark_metrics, score, settings, shots_of, tick, title
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tupl
     import seaborn
 
     captions = {
+        "scaling": "Left: the metric over the field; thick is the mean over seeds. Right: the best value by size.",
         "scores": "Score by setting: mean over seeds with its 95 % interval; faint: single seeds.",
         "benchmarks": "Every benchmark by setting, with 95 % intervals over seeds.",
         "loss": "Training loss, smoothed over five points. Thick: mean over seeds; thin: single seeds.",
@@ -61,6 +63,7 @@ def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tupl
     with matplotlib.rc_context():
         seaborn.set_theme(style="ticks", palette="colorblind", rc=_STYLE)
         figures = {
+            "scaling": draw_scaling(results) if results.study.get("optimum") else None,
             "scores": draw_bars(results) if results.study.get("figure") == "bars" else _scores(results),
             "benchmarks": _benchmarks(results),
             "loss": _loss(results, curves),

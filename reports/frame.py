@@ -19,6 +19,7 @@ from ablations.claims import Verdict, judge
 from ablations.errors import UserError
 from ablations.pairing import canonical
 from ablations.tracking import CellRun, SweepRun
+from reports.scaling import with_best_values
 
 _SCORE_COLUMNS = ["benchmark", "task", "shots", "item", "score"]
 
@@ -109,10 +110,11 @@ def read(study: str, tracking_uri: str, cells: Collection[str] | None = None) ->
     scores = _scores(chosen, tracking_uri)
     declared = [*newest.declaration["cells"], *({"axes": axes[run.cell_id]} for run in chosen)]
     levels = {field: _ordered(cell["axes"].get(field) for cell in declared) for field in fields}
-    verdicts = judge(newest.declaration["study"]["claims"], cells, scores, levels)
+    study = newest.declaration["study"]
+    verdicts = judge(study["claims"], with_best_values(cells, study.get("optimum"), fields), scores, levels)
     shown = {run.cell_id for run in chosen}
     return Results(
-        study=newest.declaration["study"],
+        study=study,
         scale=newest.declaration["scale"],
         experiment=newest.experiment,
         levels=levels,

@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from reports import tables
 from reports.formats import Number
 from reports.frame import Results
+from reports.scaling import scaling_table
 
 MARKS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "?"}
 
@@ -35,6 +36,7 @@ def render(chapters: Sequence[Chapter]) -> str:
     return template.render(
         chapters=chapters,
         tables=tables,
+        scaling_table=scaling_table,
         marks=MARKS,
         inline=_inline,
         is_number=lambda entry: isinstance(entry, Number),

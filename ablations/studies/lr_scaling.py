@@ -2,7 +2,7 @@
 
 from ablations.studies.metrics import SHOTS_AND_TEXT
 from ablations.studies.mm1_system import system
-from ablations.study import Axis, Study
+from ablations.study import Axis, Claim, Optimum, Study
 
 STUDY = Study(
     name="lr-scaling",
@@ -14,7 +14,17 @@ STUDY = Study(
         Axis("training.learning_rate", "learning rate"),
     ),
     metrics=("final/held_out_loss", *SHOTS_AND_TEXT),
-    claims=(),
+    claims=(
+        Claim(
+            name="falls-with-size",
+            text="the best learning rate (log10) is higher for the smallest language model than for the largest",
+            metric="best/log10",
+            kind="greater",
+            left={"language.width": "min", "language.depth": "min"},
+            right={"language.width": "max", "language.depth": "max"},
+        ),
+    ),
     system=system,
+    optimum=Optimum("training.learning_rate", "final/held_out_loss"),
     notes="Weight decay is tied to a tenth of the learning rate, as in the paper. Best is lowest held-out loss.",
 )
