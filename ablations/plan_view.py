@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from rich.console import Console
 from rich.table import Table
 
@@ -90,7 +92,7 @@ def summary(plan: Plan, workers: int) -> list[str]:
     lines = [
         f"{len(plan.cells)} cells: {len(plan.reused)} reused, {todo} to run; {stages} stages to run first",
     ]
-    lines += [_trials(part) for part in plan.parts if part.round is not None]
+    lines += [_trials(plan, part) for part in plan.parts if part.round is not None]
     if plan.saved():
         lines.append(f"ready and shared stages save {clock(plan.saved())} of work")
     if (spared := plan.spared()).seconds:
@@ -109,10 +111,14 @@ def summary(plan: Plan, workers: int) -> list[str]:
     return lines
 
 
-def _trials(part: Part) -> str:
-    """How far a search is."""
+def _trials(plan: Plan, part: Part) -> str:
+    """How far a search is, and what the rounds after the next one will take."""
     now, field = part.round, part.sweep.search.field
     ended = f"{now.done} have ended" + (f" ({len(now.pruned)} pruned)" if now.pruned else "")
     later = now.planned - now.done - len(now.open)
     planned = f"{now.planned} trials in {now.settings} settings"
-    return f"search of {field}: {planned}; {ended}, {len(now.open)} in this round, {later} in later ones"
+    found = f"search of {field}: {planned}; {ended}, {len(now.open)} in this round, {later} in later ones"
+    seconds = [task.seconds for task in plan.tasks if task.id in now.open]
+    return (
+        f"{found} (about {clock(later * statistics.mean(seconds))} of work)" if later and seconds else found
+    )

@@ -140,6 +140,7 @@ def test_a_preview_says_how_many_trials_and_writes_nothing(lab: Any, capsys: Any
     assert (
         "search of rate: 24 trials in 2 settings; 0 have ended, 12 in this round, 12 in later ones" in shown
     )
+    assert "12 in later ones (about 1 s of work)" in shown  # a guess of 0.1 s each
     assert not (lab.runs / "searches").exists()
 
 
