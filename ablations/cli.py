@@ -98,6 +98,14 @@ def run_all(
     raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
 
 
+@app.command(epilog="Example: ablate ranking", rich_help_panel="Studies")
+def ranking(tracking_uri: options.Tracking = options.STORE) -> None:
+    """Rank the choices by what they move, over the cells of all studies; trains nothing."""
+    from ablations import commands
+
+    commands.ranking(tracking_uri)
+
+
 @app.command("list", epilog="Example: ablate list")
 def list_studies() -> None:
     """List the studies: their questions, axes and claims."""

@@ -135,6 +135,16 @@ def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) ->
         print(f"{written[0]} and {len(written) - 1} tables, figures and data beside it")
 
 
+def ranking(tracking_uri: str) -> None:
+    """Rank the factors of all studies that have runs."""
+    preflight.check_tracking(tracking_uri)
+    if not tracking.exists(tracking_uri):
+        raise UserError(f"there is no tracking store at {tracking_uri}; run studies first")
+    from reports.terminal import print_ranking
+
+    print_ranking(tracking_uri, Console())
+
+
 def ui(port: int, tracking_uri: str) -> int:
     """Serve the MLflow UI on the store until Ctrl-C."""
     preflight.check_tracking(tracking_uri)

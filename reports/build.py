@@ -10,13 +10,18 @@ from typing import Any
 
 from ablations import tracking
 from ablations.errors import UserError
+from ablations.studies.ranking import RANKING
 from reports import tables
 from reports.figures import draw
 from reports.formats import FORMATS, Table
 from reports.frame import Results, curves, read
 from reports.page import Chapter, render
 from reports.paper import published
+from reports.ranking import Ranked, rank
+from reports.ranking_view import TABLES as RANKING_TABLES
+from reports.ranking_view import draw_ranking
 from reports.scaling import scaling_table
+from reports.style import save, styled
 from reports.summary import benchmark_metrics, half_with_items, score, settings
 
 _TABLES = {"lesson": tables.lesson, "benchmarks": tables.benchmarks, "claims": tables.claims}
@@ -46,14 +51,30 @@ def build(studies: Sequence[str] | None, out: Path, tracking_uri: str) -> list[P
             table = make(results)
             for ending, spell in FORMATS.items():
                 written.append(_write(folder / f"{name}.{ending}", spell(table)))
+    ranked = rank(RANKING, found)
+    if ranked is not None:
+        written += _write_ranking(ranked, out / "ranking")
     data = json.dumps(_json(found), indent=2, ensure_ascii=False) + "\n"
-    page = _write(out / "index.html", render(chapters))
+    page = _write(out / "index.html", render(chapters, ranked, out / "ranking" / "effects.png"))
     return [page, _write(out / "results.json", data), *written]
 
 
 def as_json(studies: Sequence[str] | None, tracking_uri: str) -> dict[str, Any]:
     """Claims, verdicts, estimates and intervals as plain data. Raises UserError as `build` does."""
     return _json(_read_all(studies, tracking_uri))
+
+
+def ranking(tracking_uri: str) -> Ranked:
+    """The ranking over all studies that have runs.
+
+    Raises:
+        UserError: fewer than two of its factors have been measured.
+    """
+    found = rank(RANKING, _read_all(None, tracking_uri))
+    if found is None:
+        needed = ", ".join(dict.fromkeys(factor.study for factor in RANKING.factors))
+        raise UserError(f"a ranking needs finished cells of at least two of: {needed}")
+    return found
 
 
 def _read_all(studies: Sequence[str] | None, tracking_uri: str) -> list[Results]:
@@ -74,6 +95,17 @@ def _read_all(studies: Sequence[str] | None, tracking_uri: str) -> list[Results]
     return found
 
 
+def _write_ranking(ranked: Ranked, folder: Path) -> list[Path]:
+    with styled():
+        figure = save(draw_ranking(ranked), folder / "effects")
+    tables = {name: make(ranked) for name, make in RANKING_TABLES.items()}
+    return [figure, figure.with_suffix(".svg")] + [
+        _write(folder / f"{name}.{ending}", spell(table))
+        for name, table in tables.items()
+        for ending, spell in FORMATS.items()
+    ]
+
+
 def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
@@ -81,7 +113,11 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _json(found: Sequence[Results]) -> dict[str, Any]:
-    return {"studies": [_study(results) for results in found]}
+    ranked = rank(RANKING, found)
+    return {
+        "studies": [_study(results) for results in found],
+        "ranking": ranked.as_json() if ranked else None,
+    }
 
 
 def _study(results: Results) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from reports.bars import draw_bars
 from reports.frame import Results
 from reports.paper import Published, Row, published
 from reports.scatter import draw_scaling
+from reports.style import save, styled
 from reports.summary import axis_title, benchmark_metrics, score, settings, shots_of, tick, title
 
 if TYPE_CHECKING:
@@ -25,34 +26,11 @@ if TYPE_CHECKING:
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ("-", "--", ":", "-.")
-_STYLE = {
-    "svg.hashsalt": "ablate",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.labelsize": 9,
-    "legend.fontsize": 8,
-    "legend.title_fontsize": 8,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "axes.linewidth": 0.8,
-    "xtick.major.width": 0.8,
-    "ytick.major.width": 0.8,
-    "xtick.major.size": 3.5,
-    "ytick.major.size": 3.5,
-    "figure.dpi": 160,
-    "savefig.bbox": "tight",
-}
-
 _MANY_STEPS = 30  # curves with more points are smoothed
 
 
 def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tuple[Path, str]]:
     """Write every figure that the results allow: name -> (PNG, what it shows); the SVG lies beside it."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import seaborn
-
     captions = {
         "scaling": "Left: the metric over the field; thick is the mean over seeds. Right: the best value by size.",
         "scores": "Score by setting: mean over seeds with its 95 % interval; faint: single seeds.",
@@ -60,8 +38,7 @@ def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tupl
         "loss": "Training loss, smoothed over five points. Thick: mean over seeds; thin: single seeds.",
     }
     written = {}
-    with matplotlib.rc_context():
-        seaborn.set_theme(style="ticks", palette="colorblind", rc=_STYLE)
+    with styled():
         figures = {
             "scaling": draw_scaling(results) if results.study.get("optimum") else None,
             "scores": draw_bars(results) if results.study.get("figure") == "bars" else _scores(results),
@@ -70,19 +47,8 @@ def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tupl
         }
         for name, figure in figures.items():
             if figure is not None:
-                written[name] = (_save(figure, folder / name), captions[name])
+                written[name] = (save(figure, folder / name), captions[name])
     return written
-
-
-def _save(figure: Figure, stem: Path) -> Path:
-    """PNG and SVG without dates or version strings. Returns the PNG."""
-    import matplotlib.pyplot as plt
-
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-    figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
-    plt.close(figure)
-    return stem.with_suffix(".png")
 
 
 def _scores(results: Results) -> Figure:
@@ -98,7 +64,6 @@ def _scores(results: Results) -> Figure:
     axes[0][0].legend(*zip(*reversed(handles), strict=True), frameon=False, loc="best")
     if paper:
         _by_row(axes[0][1], results, paper)
-    _trim(figure)
     return figure
 
 
@@ -168,7 +133,6 @@ def _benchmarks(results: Results) -> Figure | None:
     handles, _ = grid.flat[0].get_legend_handles_labels()
     labels = [f"{shots}-shot" for shots in shots_of(metrics)]
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
-    _trim(figure)
     return figure
 
 
@@ -195,7 +159,6 @@ def _loss(results: Results, curves: pd.DataFrame) -> Figure | None:
             name = _name(results, setting.values)
             axes.plot(smooth.index, smooth.mean(axis=1), color=colour, linewidth=1.5, label=name)
         axes.set(xlabel="step", ylabel=f"{loss} loss")
-        _trim(axes.figure)
     panels[0][-1].legend(title=axis_title(results, [*results.levels]), frameon=False)
     return figure
 
@@ -233,9 +196,3 @@ def _name(results: Results, values: Mapping[str, Any]) -> str:
 def _tilt(labels: Iterable[str]) -> int:
     """Long labels stand aslant."""
     return 30 if max(map(len, labels), default=0) > 6 else 0
-
-
-def _trim(figure: Figure) -> None:
-    import seaborn
-
-    seaborn.despine(figure)

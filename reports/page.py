@@ -10,9 +10,10 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from reports import tables
+from reports import ranking_view, tables
 from reports.formats import Number
 from reports.frame import Results
+from reports.ranking import Ranked
 from reports.scaling import scaling_table
 
 MARKS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "?"}
@@ -26,8 +27,8 @@ class Chapter:
     figures: Mapping[str, tuple[Path, str]]
 
 
-def render(chapters: Sequence[Chapter]) -> str:
-    """The whole page as text."""
+def render(chapters: Sequence[Chapter], ranked: Ranked | None, effects: Path) -> str:
+    """The whole page as text. `effects` is the figure of the ranking, if there is one."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -36,6 +37,9 @@ def render(chapters: Sequence[Chapter]) -> str:
     return template.render(
         chapters=chapters,
         tables=tables,
+        ranked=ranked,
+        effects=effects,
+        ranking_tables=ranking_view.TABLES,
         scaling_table=scaling_table,
         marks=MARKS,
         inline=_inline,

@@ -69,3 +69,24 @@ def _verdict(verdict: Verdict) -> Table:
     grid.add_column()
     grid.add_row(mark, Group(Text(verdict.text), Text(" · ".join(facts), style="dim")))
     return grid
+
+
+def print_ranking(tracking_uri: str, console: Console) -> None:
+    """Every factor's paired range, then each claimed order with its verdict. Raises UserError without runs."""
+    from reports.build import ranking
+    from reports.ranking_view import effects_table, orders_table
+
+    ranked = ranking(tracking_uri)
+    effects, orders = effects_table(ranked), orders_table(ranked)
+    console.print(Text(effects.title, style="bold"))
+    shown = Table(box=None, pad_edge=False)
+    for column in ("factor", "paired range", "best against worst"):
+        shown.add_column(column, justify="right" if column == "paired range" else "left")
+    for row in effects.sections[0].rows:
+        shown.add_row(_spell(row[0]), _spell(row[3]), _spell(row[2]))
+    console.print(shown)
+    console.print("paired range of the 8-shot average; ± half width of the 95 % interval\n", highlight=False)
+    for text, difference, p, verdict in orders.sections[0].rows:
+        name = str(verdict).partition(":")[0]
+        mark = Text(f"{MARKS[name]} {verdict:<13} ", style=_STYLES[name])
+        console.print(Text.assemble(mark, f"{text}  ", (f"{difference} · corrected p {p}", "dim")))

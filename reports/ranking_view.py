@@ -1,0 +1,86 @@
+"""The ranking as tables and as a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reports.formats import Number, Section, Table
+from reports.ranking import Effect, Ranked
+from reports.summary import label, title
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_NONE = "–"
+
+
+def effects_table(ranked: Ranked) -> Table:
+    """Every factor with its paired range, largest first."""
+    rows: list[list[Any]] = []
+    for effect in ranked.effects:
+        importance = effect.importance or {}
+        shares = [effect.eta2, effect.omega2, importance.get("PED-ANOVA"), importance.get("fANOVA")]
+        numbers = [_NONE if share is None else f"{share:.2f}" for share in shares]
+        size = Number(effect.range.mean, effect.range.reach(0.025))
+        rows.append([effect.factor.name, effect.factor.study, _ends(effect), size, *numbers])
+    notes = [
+        f"Paired range of the {title(ranked.ranking.metric)} average: best level minus worst, ± half width of the"
+        " 95 % interval over seeds and items. With more than two levels the two are picked by the data.",
+        "Shares of variance and importances only where several factors are fully crossed. An importance says how much"
+        " of a sampled space's spread a parameter explains, which is another question.",
+    ]
+    columns = [
+        "factor",
+        "study",
+        "best against worst",
+        "paired range",
+        "eta²",
+        "omega²",
+        "PED-ANOVA",
+        "fANOVA",
+    ]
+    return Table(ranked.ranking.question, columns, [Section("", rows)], notes)
+
+
+def orders_table(ranked: Ranked) -> Table:
+    """Every claimed order with the difference of the two ranges and its verdict."""
+    rows = []
+    for order, estimate, p, verdict in ranked.orders:
+        if estimate is None:
+            rows.append([order.text, _NONE, _NONE, f"{verdict}: a factor has not been measured"])
+        elif estimate.seeds == 1:
+            rows.append([order.text, f"{estimate.mean:+.1f}", _NONE, f"{verdict}: one seed has no spread"])
+        else:
+            low, high = estimate.interval()
+            shown = f"{estimate.mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+            rows.append([order.text, shown, "<0.001" if p < 0.001 else f"{p:.3f}", verdict])
+    notes = [
+        "Difference of the two paired ranges, seed by seed; one-sided tests, Holm-corrected over the orders."
+    ]
+    columns = ["claim", "difference of ranges [95 % interval]", "corrected p", "verdict"]
+    return Table("Claimed orders", columns, [Section("", rows)], notes)
+
+
+TABLES = {"effects": effects_table, "orders": orders_table}
+
+
+def draw_ranking(ranked: Ranked) -> Figure:
+    """Paired ranges with their intervals, largest on top."""
+    import matplotlib.pyplot as plt
+
+    effects = [*reversed(ranked.effects)]
+    figure, axes = plt.subplots(figsize=(6.4, 0.34 * len(effects) + 0.9), layout="constrained")
+    for place, effect in enumerate(effects):
+        half = effect.range.reach(0.025) if effect.range.seeds > 1 else None
+        axes.errorbar(effect.range.mean, place, xerr=half, fmt="o", color="C0", capsize=2.5)
+        points = [*effect.per_seed.values()]
+        axes.scatter(points, [place] * len(points), s=8, color="0.4", alpha=0.6, linewidths=0)
+    axes.axvline(0, color="0.7", linewidth=0.8)
+    axes.set_yticks(range(len(effects)), [effect.factor.name for effect in effects])
+    axes.set_xlabel(f"paired range, points of the {title(ranked.ranking.metric)} average")
+    return figure
+
+
+def _ends(effect: Effect) -> str:
+    best, worst = (" ".join(label(value) for value in end.values()) for end in (effect.best, effect.worst))
+    return f"{best} against {worst}"

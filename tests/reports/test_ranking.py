@@ -1,0 +1,80 @@
+"""Effects by paired range, shares of variance against known numbers, and claimed orders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ablations.ranking import Factor, Order, Ranking
+from reports.frame import Results, read
+from reports.ranking import measure, rank
+from reports.ranking_view import effects_table, orders_table
+
+METRIC = "score"
+SIZE, KIND = Factor("size", "crossed", ("size",)), Factor("kind", "crossed", ("kind",))
+
+
+@pytest.fixture
+def crossed(store: str) -> Results:
+    """2 sizes x 3 kinds x 3 seeds: size is worth 10 points, kinds 0, 1 and 2, seeds add noise of their own."""
+    rows: list[dict[str, Any]] = []
+    for seed, size, kind in product(range(3), (1, 2), ("a", "b", "c")):
+        score = 10.0 * (size - 1) + "abc".index(kind) + 0.1 * seed * (size + "abc".index(kind))
+        about = {"cell_id": f"{seed}{size}{kind}", "seed": seed, "size": size, "kind": kind}
+        rows.append({**about, METRIC: score})
+    found = read("demo", store)
+    return replace(
+        found,
+        study={**found.study, "name": "crossed"},
+        levels={"size": [1, 2], "kind": ["a", "b", "c"]},
+        cells=pd.DataFrame(rows),
+        scores=found.scores.iloc[:0],
+    )
+
+
+def test_the_range_is_paired_over_seeds_and_the_other_axes(crossed: Results) -> None:
+    effect = measure(crossed, SIZE, METRIC)
+    assert (effect.best, effect.worst) == ({"size": 2}, {"size": 1})
+    assert effect.per_seed == pytest.approx({0: 10.0, 1: 10.1, 2: 10.2})
+    assert effect.range.mean == pytest.approx(10.1)
+    assert effect.range.interval()[1] - 10.1 == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-5)
+
+
+def test_shares_of_variance_add_up_to_what_is_explained(crossed: Results) -> None:
+    size, kind = measure(crossed, SIZE, METRIC), measure(crossed, KIND, METRIC)
+    values = crossed.cells[METRIC].to_numpy()
+    halves = crossed.cells.groupby("size")[METRIC].mean()
+    between = 9 * ((halves - values.mean()) ** 2).sum()
+    assert size.eta2 == pytest.approx(between / ((values - values.mean()) ** 2).sum())
+    assert size.eta2 + kind.eta2 < 1 and size.omega2 < size.eta2 and kind.omega2 < kind.eta2
+    assert size.importance["fANOVA"] > kind.importance["fANOVA"]
+
+
+def test_no_shares_where_the_factors_are_not_crossed(crossed: Results) -> None:
+    partial = replace(crossed, cells=crossed.cells[crossed.cells["cell_id"] != "02c"])
+    effect = measure(partial, KIND, METRIC)
+    assert effect.eta2 is None and effect.importance is None
+
+
+def test_orders_are_judged_seed_by_seed(crossed: Results) -> None:
+    orders = (
+        Order("size-first", "size matters more", "size", "kind"),
+        Order("kind-first", "kind matters more", "kind", "size"),
+        Order("unknown", "something else matters more", "colour", "size"),
+    )
+    ranked = rank(Ranking("which?", "size", METRIC, (KIND, SIZE), orders), [crossed])
+    assert [effect.factor.name for effect in ranked.effects] == ["size", "kind"]
+    assert [verdict for *_, verdict in ranked.orders] == ["reproduced", "contradicted", "inconclusive"]
+    assert effects_table(ranked).sections[0].rows[0][2] == "2 against 1"
+    assert "not been measured" in orders_table(ranked).sections[0].rows[2][3]
+    per_seed = np.array([10.0, 10.1, 10.2]) - np.array([2.0, 2.2, 2.4])
+    assert ranked.orders[0][1].mean == pytest.approx(per_seed.mean())
+
+
+def test_one_factor_is_no_ranking(crossed: Results) -> None:
+    assert rank(Ranking("which?", "size", METRIC, (SIZE,), ()), [crossed]) is None
