@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ablations.claims import Verdict
+from ablations.confounds import relative_compute
 from reports.formats import Entry, Number, Section, Table
 from reports.frame import Results
 from reports.paper import Published, published
@@ -19,17 +20,20 @@ def lesson(results: Results) -> Table:
     """Our means by setting, and the paper's published rows under them."""
     metrics = results.study["metrics"]
     ours = [
-        [*setting.labels, *_numbers(results, setting, metrics), str(len(set(setting.cells["seed"])))]
+        [*setting.labels, *_numbers(results, setting, metrics), *_cost(results, setting)]
         for setting in settings(results)
     ]
     sections = [Section(f"Measured here ({results.scale} scale)", _best_in_bold(ours))]
-    notes = ["Mean ± half width of the 95 % t interval over seeds; best of each block in bold."]
+    notes = [
+        "Mean ± half width of the 95 % t interval over seeds; best of each block in bold.",
+        "Compute: training operations of the cells, as multiples of the cheapest; shared stages are not counted.",
+    ]
     paper = published(results.study["paper"])
     if paper is not None:
         sections.append(Section(f"Published: {paper.source}", _best_in_bold(_published(results, paper))))
         notes += [f"Published rows: {paper.about}", *paper.footnotes]
         notes.append("The two blocks differ in models, data and benchmarks: compare directions, not levels.")
-    columns = [*_axis_columns(results), *map(title, metrics), "seeds"]
+    columns = [*_axis_columns(results), *map(title, metrics), "seeds", "compute"]
     return Table(results.study["question"], columns, sections, notes)
 
 
@@ -114,6 +118,12 @@ def _numbers(results: Results, setting: Setting, metrics: Sequence[str]) -> list
     return [_NONE if one is None else Number(one.mean, one.half) for one in found]
 
 
+def _cost(results: Results, setting: Setting) -> list[Entry]:
+    """Seeds, and training compute relative to the cheapest cell of the study, so that unequal arms show."""
+    relative = relative_compute(results.cells)[setting.cells.index].mean()
+    return [str(len(set(setting.cells["seed"]))), _NONE if math.isnan(relative) else f"{relative:.2f}×"]
+
+
 def _published(results: Results, paper: Published) -> list[list[Entry]]:
     """Rows of the paper in our columns, the model's name behind the first axis."""
     rows: list[list[Entry]] = []
@@ -127,7 +137,7 @@ def _published(results: Results, paper: Published) -> list[list[Entry]]:
             Number(row.scores[metric]) if metric in row.scores else _NONE
             for metric in results.study["metrics"]
         ]
-        rows.append([*axes, *numbers, "1"])
+        rows.append([*axes, *numbers, "1", _NONE])
     return rows
 
 

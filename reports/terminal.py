@@ -42,10 +42,11 @@ def print_results(
 def _scores(results: Results) -> Table:
     table = lesson(results)
     shown = Table(box=None, pad_edge=False)
-    for column, numeric in zip(table.columns, table.numeric, strict=True):
+    narrow = len(table.columns) - 1  # compute is for the page: a terminal has 80 columns
+    for column, numeric in list(zip(table.columns, table.numeric, strict=True))[:narrow]:
         shown.add_column(column, justify="right" if numeric or column == "seeds" else "left", no_wrap=True)
     for row in table.sections[0].rows:
-        shown.add_row(*map(_spell, row))
+        shown.add_row(*map(_spell, row[:narrow]))
     return shown
 
 
