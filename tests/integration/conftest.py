@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 LAB = Path(__file__).parent / "lab"
-sys.path.insert(0, str(LAB))
+sys.path[:0] = [str(LAB), str(Path(__file__).parent)]
 
 
 @dataclass
@@ -123,3 +123,19 @@ def lab(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setenv("PYTHONPATH", str(LAB))
     yield place
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Any]:
+    """A real Slurm of two nodes; without the programs the tests skip, unless REQUIRE_SLURM=1."""
+    from slurm_cluster import Cluster, missing
+
+    if absent := missing():
+        reason = f"no Slurm here: {', '.join(absent)} not installed"
+        pytest.fail(reason) if os.environ.get("REQUIRE_SLURM") == "1" else pytest.skip(reason)
+    cluster = Cluster(max_array=11)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
