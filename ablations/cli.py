@@ -59,6 +59,7 @@ def _study_command(name: str) -> None:
         set_: options.Set = None,
         only: options.Only = None,
         executor: options.Executor = None,
+        profile: options.Profile = None,
         workers: options.Workers = None,
         runs: options.Runs = Path("runs"),
         tracking_uri: options.Tracking = options.STORE,
@@ -66,7 +67,7 @@ def _study_command(name: str) -> None:
     ) -> None:
         from ablations import commands
 
-        launch = commands.given(executor=executor, workers=workers)
+        launch = commands.settings(profile, executor=executor, workers=workers)
         order = commands.Order(name, grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
         raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
 
@@ -85,6 +86,7 @@ def run_all(
     set_: options.Set = None,
     only: options.Only = None,
     executor: options.Executor = None,
+    profile: options.Profile = None,
     workers: options.Workers = None,
     runs: options.Runs = Path("runs"),
     tracking_uri: options.Tracking = options.STORE,
@@ -93,7 +95,7 @@ def run_all(
     """Run a suite of studies as one plan: what several of them need is trained once."""
     from ablations import commands
 
-    launch = commands.given(executor=executor, workers=workers)
+    launch = commands.settings(profile, executor=executor, workers=workers)
     order = commands.Order("all", grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
     raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
 
@@ -123,6 +125,7 @@ def plan(
     set_: options.Set = None,
     only: options.Only = None,
     executor: options.Executor = None,
+    profile: options.Profile = None,
     workers: options.Workers = None,
     runs: options.Runs = Path("runs"),
     tracking_uri: options.Tracking = options.STORE,
@@ -131,7 +134,7 @@ def plan(
     """Print what a sweep (`all`: a suite) comes to: cells, reused, shared stages, time. Starts nothing."""
     from ablations import commands
 
-    launch = commands.given(executor=executor, workers=workers)
+    launch = commands.settings(profile, executor=executor, workers=workers)
     order = commands.Order(study, grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
     raise typer.Exit(commands.plan(order, as_json))
 
@@ -142,6 +145,19 @@ def status(runs: options.Runs = Path("runs")) -> None:
     from ablations import commands
 
     raise typer.Exit(commands.status(runs))
+
+
+@app.command(epilog="Example: ablate cancel 3f2a")
+def cancel(
+    sweep: Annotated[
+        str, typer.Argument(help="Id of a sweep as `ablate status` shows it, or its start.")
+    ] = "",
+    runs: options.Runs = Path("runs"),
+) -> None:
+    """Cancel a sweep: the jobs it started and nothing else. Its cells go on from their checkpoints later."""
+    from ablations import commands
+
+    commands.cancel(sweep, runs)
 
 
 @app.command(epilog="Example: ablate report encoder-resolution --out reports/out")

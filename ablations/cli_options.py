@@ -32,6 +32,10 @@ Executor = Annotated[
         autocompletion=lambda incomplete: [name for name in EXECUTORS if name.startswith(incomplete)],
     ),
 ]
+Profile = Annotated[
+    str | None,
+    typer.Option(help="Settings of a site: NAME of ~/.config/ablate/profiles/NAME.yaml.", metavar="NAME"),
+]
 Workers = Annotated[int | None, typer.Option(help="Cells at once; default: one for each core.")]
 Runs = Annotated[Path, typer.Option(help="Folder of checkpoints and logs.", envvar="ABLATE_RUNS")]
 Tracking = Annotated[str, typer.Option(help="MLflow store or server.", envvar="MLFLOW_TRACKING_URI")]

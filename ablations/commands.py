@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from ablations import drift, lanes, launch, plan_view, preflight, search, studies, suite, tracking
+from ablations import (
+    drift,
+    lanes,
+    launch,
+    plan_view,
+    preflight,
+    profiles,
+    search,
+    slurm,
+    studies,
+    suite,
+    tracking,
+)
 from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.part import Part
@@ -42,6 +54,11 @@ class Order:
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def settings(profile: str | None, **options: Any) -> dict[str, Any]:
+    """Launch settings of the command line: a site's profile, and over it the options that were given."""
+    return {**(profiles.read(profile) if profile else {}), **given(**options)}
 
 
 def run(order: Order) -> int:
@@ -93,6 +110,8 @@ def plan(order: Order, as_json: bool) -> int:
         print(json.dumps(facts, indent=2))
     else:
         plan_view.show(todo, team, Console())
+        if settings.get("executor") == "slurm":
+            print("\n".join(slurm.preview(todo.tasks, settings)))
     return 0
 
 
@@ -113,6 +132,13 @@ def status(runs: Path) -> int:
     from ablations import status as view
 
     return view.show(runs, Console())
+
+
+def cancel(start: str, runs: Path) -> None:
+    """Stop the one sweep whose id begins with `start`, here or on the cluster."""
+    from ablations import attach
+
+    attach.cancel(start, runs, Console())
 
 
 def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Lanes: started in this process, as local processes or on SLURM, watched, and replaced where one dies."""
+"""Lanes: started in this process or as local processes, watched, and replaced where one dies."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations import slurm
 from ablations.errors import UserError
 from ablations.files import holder
 from ablations.interrupts import shielded
@@ -24,8 +25,6 @@ from ablations.work import Work
 from ablations.worker import MAX_ATTEMPTS, lane, limit, start
 
 _POLL, _GRACE = 0.5, 5.0
-_SLURM_LANES = 8
-_SLURM = ("partition", "account", "qos", "gres", "constraint")
 _WEEK = 7 * 24 * 60
 
 
@@ -42,7 +41,7 @@ def workers(launch: Mapping[str, Any]) -> int:
     if launch.get("executor") == "inline":
         return 1
     if launch.get("executor") == "slurm":
-        return launch.get("workers", _SLURM_LANES)
+        return launch.get("workers", slurm.WORKERS)
     return launch.get("workers") or len(gpus()) or len(os.sched_getaffinity(0))
 
 
@@ -97,7 +96,7 @@ def _inline(launch: Mapping[str, Any], work: Work, progress: Progress) -> str:
     thread.start()
     limit(launch.get("threads", 1))
     try:
-        lane(work.plan_file)
+        lane(work)
     finally:
         done.set()
         thread.join()
@@ -105,7 +104,7 @@ def _inline(launch: Mapping[str, Any], work: Work, progress: Progress) -> str:
 
 
 def _watch(launch: Mapping[str, Any], work: Work, progress: Progress, lanes: list[Lane]) -> str:
-    executor, devices = _executor(launch, work.plan_file.parent), _devices(launch)
+    executor, devices = _executor(work.plan_file.parent), gpus()
     wanted, deaths, settled = workers(launch), 0, 0
     while True:
         ended = [one for one in lanes if one.job.done()]
@@ -131,25 +130,13 @@ def _submit(executor: Any, launch: Mapping[str, Any], work: Work, device: str | 
         return Lane(executor.submit(start, str(work.plan_file), launch.get("threads", 1), device), device)
 
 
-def _executor(launch: Mapping[str, Any], folder: Path) -> Any:
+def _executor(folder: Path) -> Any:
     import submitit
 
-    slurm = launch.get("executor") == "slurm"
-    logs = (
-        folder / "lanes" / uuid.uuid4().hex[:8]
-    )  # job ids start again on a fresh cluster: never reuse a folder
-    executor = submitit.AutoExecutor(folder=str(logs), cluster="slurm" if slurm else "local")
-    executor.update_parameters(name="ablate", timeout_min=launch.get("time_min", _WEEK))
-    if slurm:
-        asked = {f"slurm_{name}": launch[name] for name in _SLURM if name in launch}
-        size = {"cpus_per_task": launch.get("threads", 1), "mem_gb": launch.get("mem_gb", 4)}
-        executor.update_parameters(**size, **asked)
+    logs = folder / "lanes" / uuid.uuid4().hex[:8]
+    executor = submitit.AutoExecutor(folder=str(logs), cluster="local")
+    executor.update_parameters(name="ablate", timeout_min=_WEEK)
     return executor
-
-
-def _devices(launch: Mapping[str, Any]) -> list[str]:
-    """GPUs to pin lanes to; on SLURM the scheduler does that."""
-    return [] if launch.get("executor") == "slurm" else gpus()
 
 
 def _freest(devices: list[str], lanes: list[Lane]) -> str | None:

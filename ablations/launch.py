@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import interrupts, lanes, studies, tracking
+from ablations import attach, interrupts, lanes, studies, tracking
 from ablations.errors import UserError
 from ablations.files import holder, lease, write_json
 from ablations.part import Part
@@ -47,18 +47,42 @@ def run(plan: Plan, launch: Mapping[str, Any], runs: Path, console: Console) -> 
     lanes.check(launch)
     folder = runs.absolute() / "sweeps" / plan_id(plan)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with lease(folder / "launcher.json") as mine:
-        if not mine:
+    watched = False
+    while True:
+        with lease(folder / "launcher.json") as mine:
+            if mine:
+                return _run(plan, launch, folder, uri, console, going_on=watched)
+        if launch.get("executor") != "slurm":
             other = holder(folder / "launcher.json") or {}
             where = f"process {other.get('pid')} on {other.get('host')}"
             raise UserError(
                 f"this sweep is already running: {where}.\n  watch it: ablate status --runs {runs}"
             )
+        watched = True
+        if (code := attach.watch(folder, console)) is not None:
+            return code
+
+
+def _run(
+    plan: Plan, launch: Mapping[str, Any], folder: Path, uri: str, console: Console, *, going_on: bool
+) -> int:
+    """Launch, or go on with what runs on the cluster already (`going_on`: has been seen doing so)."""
+    work = attach.running(folder, going_on) if launch.get("executor") == "slurm" else None
+    if work is None:
         begun = _declare(uri, plan)
         work = _lay_out(folder, plan, begun, {"tracking_uri": uri, "workers": lanes.workers(launch)})
+    else:
+        console.print("Attached to the sweep that is on the cluster.", highlight=False)
+        begun = {key: sweep["parent"] for key, sweep in work.about["sweeps"].items()}
+    if launch.get("executor") == "slurm":
+        code = attach.follow(launch, work, console)
+        if code is not None:
+            return code
+        code = _summary(work, "", console)
+    else:
         code = _drive(launch, work, console)
-        _close(uri, plan, begun, work, code, console)
-        return code
+    _close(uri, plan, begun, work, code, console)
+    return code
 
 
 def _declare(uri: str, plan: Plan) -> dict[str, str]:

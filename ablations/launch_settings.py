@@ -18,8 +18,9 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "constraint": str,
     "time_min": int,
     "mem_gb": (int, float),
+    "cells_per_task": int,
 }
-"""Name -> type. `workers` are tasks at once, `threads` the cores of one; the rest is Slurm's."""
+"""Name -> type. `workers` are tasks at once, `threads` the cores of one; the rest is SLURM's."""
 
 
 def check(name: str, value: Any) -> None:

@@ -91,10 +91,13 @@ class Progress:
         self.console.print(f"{clock}  {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def table(work: Work, note: str = "", rows: int | None = None) -> Group:
+def table(
+    work: Work, note: str = "", rows: int | None = None, queued: Mapping[str, str] | None = None
+) -> Group:
     """How many tasks are done and how long the rest will take, then every task with its progress.
 
     Where there are more than `rows`, those that run or failed are shown before those that wait or are done.
+    `queued` says what a batch system knows of tasks that do not run.
     """
     from rich.console import Group
     from rich.table import Table
@@ -108,7 +111,8 @@ def table(work: Work, note: str = "", rows: int | None = None) -> Group:
     for task in tasks:
         now = states[task["id"]]
         told = read_json(work.folder(task) / "progress.json") if now != "waiting" else None
-        shown.add_row(task["name"], now, *_cells(told, now), style=_STYLES[now])
+        word = (queued or {}).get(task["id"], now) if now in ("waiting", "interrupted") else now
+        shown.add_row(task["name"], word, *_cells(told, now), style=_STYLES[now])
     if len(tasks) < len(states):
         shown.add_row(f"… and {len(states) - len(tasks)} more", style="dim")
     return Group(Text(_title(work, states), style="bold"), shown, Text(note, style="italic"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablations import slurm
 from ablations.files import holder
 from ablations.progress import table
 from ablations.work import Work
@@ -23,7 +26,10 @@ def show(runs: Path, console: Console) -> int:
         work = Work.read(path.absolute())
         launcher = holder(path.parent / "launcher.json")
         where = f"running: process {launcher['pid']} on {launcher['host']}" if launcher else "not running"
-        console.print(table(work, f"{_name(work)}, {where}"))
+        queued = slurm.states(work) if work.jobs() and shutil.which("squeue") else {}
+        if queued:
+            where += f"; SLURM: {', '.join(f'{n} {word}' for word, n in Counter(queued.values()).items())}"
+        console.print(table(work, f"{_name(work)}, {where}", queued=queued))
         for task in work.tasks:
             if work.state(task) == "failed":
                 failed += 1

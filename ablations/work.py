@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ class Work:
     plan_file: Path
     about: Mapping[str, Any]
     tasks: list[Task]
+    leave: threading.Event = field(default_factory=threading.Event, compare=False)
+    """Asks the lane that works on this to save and go, as the stop file asks all."""
 
     @classmethod
     def read(cls, plan_file: Path) -> Work:
@@ -41,6 +44,10 @@ class Work:
     def stop(self) -> Path:
         """The file that asks lanes to stop."""
         return self.plan_file.parent / "stop"
+
+    def stopping(self) -> bool:
+        """Whether a lane should save and go."""
+        return self.leave.is_set() or self.stop.exists()
 
     def sweep(self, task: Task) -> Mapping[str, str]:
         """The sweep that has the task's run: `target` of its study, `suite`, `name`, `parent` run."""
@@ -70,7 +77,34 @@ class Work:
         """Whether a lane could take it now."""
         if self.settled(task) or self.state(task) == "running":
             return False
+        return self.fed(task)
+
+    def succeeded(self, task: Task) -> bool:
+        """Finished, or pruned by its search."""
+        return self.state(task) in ("finished", "pruned")
+
+    def fed(self, task: Task) -> bool:
+        """Whether every stage that the task needs is there."""
         return all((self._stage(need) / "finished.json").exists() for need in task["needs"])
+
+    def jobs(self) -> dict[str, str]:
+        """Task id -> its SLURM job, as far as this launch sent any."""
+        found = read_json(self.plan_file.parent / "jobs.json") or {}
+        return found.get("jobs", {}) if found.get("launch") == self.launch else {}
+
+    def note_jobs(self, jobs: Mapping[str, str], folder: Path) -> None:
+        """Write down which jobs do what, and where they log."""
+        about = {"launch": self.launch, "folder": str(folder), "jobs": {**self.jobs(), **jobs}}
+        write_json(self.plan_file.parent / "jobs.json", about)
+
+    def log_folder(self) -> str:
+        """Where the jobs sent last write what SLURM itself says."""
+        return (read_json(self.plan_file.parent / "jobs.json") or {}).get("folder", "")
+
+    def last_words(self, job: str) -> str:
+        """The end of what a job wrote to its standard error."""
+        logs = Path(self.log_folder()).glob(f"{job}_*.err")
+        return "\n".join(log.read_text(errors="replace")[-2000:].lower() for log in logs)
 
     def fail(self, task: Task, reason: str) -> None:
         """Mark a task as failed under this launch."""

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def start(plan_file: str, threads: int, device: str | None) -> None:
     """What submitit calls on the machine a lane lands on."""
     limit(threads, device)
     sys.path.insert(0, os.getcwd())
-    lane(Path(plan_file))
+    lane(Work.read(Path(plan_file)))
 
 
 def limit(threads: int, device: str | None = None) -> None:
@@ -43,12 +43,12 @@ def limit(threads: int, device: str | None = None) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
 
 
-def lane(plan_file: Path) -> None:
-    """Work on a plan until nothing is left that this lane could do."""
-    work = Work.read(plan_file)
-    while not work.stop.exists() and not work.superseded():
-        if not any(_take(task, work) for task in work.tasks if work.ready(task)):
-            if all(map(work.settled, work.tasks)):
+def lane(work: Work, only: Collection[str] | None = None) -> None:
+    """Work on a plan, or on the tasks `only` of it, until nothing is left that this lane could do."""
+    tasks = [task for task in work.tasks if only is None or task["id"] in only]
+    while not work.stopping() and not work.superseded():
+        if not any(_take(task, work) for task in tasks if work.ready(task)):
+            if all(map(work.settled, tasks)):
                 return
             time.sleep(_PAUSE)
 
@@ -82,6 +82,8 @@ def _do(task: Task, work: Work) -> None:
             _stage(task, work, _study(task, work).system())
         else:
             _cell(task, work, _study(task, work))
+    if work.stopping():  # asked to go: that is no death
+        (folder / "attempts.json").unlink(missing_ok=True)
 
 
 def _attempts(folder: Path, launch: str) -> int:
@@ -97,7 +99,7 @@ def _stage(task: Task, work: Work, system: System) -> None:
     recorder = Recorder(folder)
     try:
         if not system.stage_ready(stage, folder):  # another sweep may have made it since the plan
-            system.run_stage(stage, Context(folder, {}, recorder.report, work.stop.exists))
+            system.run_stage(stage, Context(folder, {}, recorder.report, work.stopping))
     except Interrupted as reason:
         print(reason)
     except Exception as error:
@@ -111,7 +113,7 @@ def _cell(task: Task, work: Work, study: Study) -> None:
     """A cell from its run's beginning to its end; the store may be away for a while."""
     cell, folder = Cell(**task["payload"]["cell"]), work.folder(task)
     write_json(folder / "config.json", cell.config)
-    recorder, run_id = Recorder(folder, work.stop.exists), None
+    recorder, run_id = Recorder(folder, work.stopping), None
     try:
         run_id = recorder.deliver(lambda: _begin(cell, task, work, study))
         recorder.send = lambda points: tracking.log_steps(work.about["tracking_uri"], run_id, points)
@@ -147,7 +149,7 @@ def _context(task: Task, work: Work, recorder: Recorder) -> Context:
     stages = {name: work.runs / "stages" / stage for name, stage in task["payload"]["stages"].items()}
     trial = task["payload"].get("trial")
     report = watched(recorder.report, trial) if trial else recorder.report
-    return Context(work.folder(task), stages, report, work.stop.exists)
+    return Context(work.folder(task), stages, report, work.stopping)
 
 
 def _ends_a_trial(error: Exception, task: Task) -> bool:

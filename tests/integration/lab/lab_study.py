@@ -20,6 +20,7 @@ from ablations.system import CellFailed, Context, Interrupted, Outcome, Stage
 
 DEFAULTS: dict[str, Any] = {"seed": 0, "gain": 1, "steps": 6, "pause": 0.0, "mode": "plain", "stage": False}
 CHECKPOINT_EVERY = 5
+_eaten: list[bytearray] = []
 
 
 def advance(value: int, step: int, gain: int, seed: int) -> int:
@@ -37,7 +38,8 @@ def result(gain: int, seed: int, steps: int) -> int:
 
 class LabSystem:
     """Modes: plain; fragile (fails while a file `trouble` lies in the run folder); deadly (kills its process);
-    deaf (never looks whether it should stop)."""
+    deaf (never looks whether it should stop);
+    hungry (eats memory)."""
 
     schema_version = 1
     indifferent = ()
@@ -88,6 +90,8 @@ def _misbehave(mode: str, step: int, context: Context) -> None:
     if mode == "fragile" and step == 3 and (context.folder.parent / "trouble").exists():
         print("about to fail")
         raise CellFailed("loss is not finite at step 3 [nan]")
+    if mode == "hungry":
+        _eaten.append(bytearray(200_000_000))
     if mode == "deadly" and step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 

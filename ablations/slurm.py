@@ -1,0 +1,207 @@
+"""A plan as SLURM job arrays: sent, looked at, cancelled. The jobs' name, made of the launch's id, finds them."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.errors import UserError
+from ablations.progress import Progress
+from ablations.share import Share
+from ablations.work import Task, Work
+from ablations.worker import MAX_ATTEMPTS
+
+WORKERS = 8
+_NAMED = ("partition", "account", "qos", "gres", "constraint")
+_POLL, _WEEK, _SIGNAL = 2.0, 7 * 24 * 60, 90
+_TIMEOUTS = 1000
+_GIVEN_UP = {"CANCELLED": "cancelled", "OUT_OF_MEMORY": "out of memory", "TIMEOUT": "time limit reached"}
+
+
+def parameters(launch: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What submitit hands to sbatch for every array of a launch.
+
+    The signal comes ahead of the time limit by at most a quarter of it: time to save a checkpoint.
+    """
+    minutes = launch.get("time_min", _WEEK)
+    asked = {field: launch[field] for field in _NAMED if field in launch}
+    size = {"cpus_per_task": launch.get("threads", 1), "mem": f"{int(launch.get('mem_gb', 4) * 1024)}MB"}
+    limits = {"time": minutes, "signal_delay_s": min(_SIGNAL, 15 * minutes)}
+    extra = {"requeue": True, "kill-on-invalid-dep": "yes"}
+    return {"job_name": name, **size, **limits, **asked, "additional_parameters": extra}
+
+
+def preview(tasks: Sequence[Any], launch: Mapping[str, Any]) -> list[str]:
+    """The arrays that a launch would send, for people."""
+    groups = _groups([{"id": task.id, "kind": task.kind, "needs": task.needs} for task in tasks])
+    lines = [f"SLURM: {len(groups)} job arrays, each limited to its part of {_workers(launch)} tasks at once"]
+    for members in groups:
+        shares = len(_shares(members, launch))
+        after = f", afterok {len(members[0]['needs'])} stages" if members[0]["needs"] else ""
+        lines.append(f"  --array=0-{shares - 1}  {len(members)} {members[0]['kind']}s{after}")
+    told = parameters(launch, "ablate-<launch>")
+    extra = told.pop("additional_parameters")
+    flags = {**told, **extra, "signal": f"USR2@{told.pop('signal_delay_s')}"}
+    flags.pop("signal_delay_s", None)
+    return [*lines, *(f"  --{name.replace('_', '-')}={value}" for name, value in flags.items())]
+
+
+def submit(work: Work, launch: Mapping[str, Any]) -> None:
+    """Send everything that is not settled: stages first, what needs them `afterok`.
+
+    Raises:
+        UserError: sbatch refuses.
+    """
+    import submitit
+
+    folder = work.plan_file.parent / "slurm" / uuid.uuid4().hex[:8]  # job ids may start again: never reuse
+    folder.mkdir(parents=True, mode=0o700)
+    left = [task for task in work.tasks if not work.settled(task)]
+    groups = _groups(left)
+    share = Share(str(work.plan_file), launch.get("threads", 1))
+    bound = max(1, _workers(launch) // max(1, sum(1 for group in groups if group[0]["needs"]) or 1))
+    sent: dict[str, str] = {}
+    largest = _largest_array()
+    for members in groups:
+        before = ""
+        for ids in _batched(_shares(members, launch), largest):
+            executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=_TIMEOUTS)
+            needs = sorted({sent[need] for need in members[0]["needs"] if need in sent})
+            after = [f"afterok:{job}" for job in needs] + ([f"afterany:{before}"] if before else [])
+            executor.update_parameters(**parameters(launch, name(work)), array_parallelism=bound)
+            executor.update_parameters(**({"dependency": ",".join(after)} if after else {}))
+            try:
+                jobs = executor.map_array(share, list(ids))
+            except submitit.core.utils.FailedJobError as refused:
+                cancel(work)
+                raise UserError(f"sbatch refuses this sweep: {str(refused).strip()}") from None
+            sent |= {task: job.job_id for job, mine in zip(jobs, ids, strict=True) for task in mine}
+            before = jobs[0].job_id.partition("_")[0]
+            work.note_jobs(sent, folder)
+
+
+def name(work: Work) -> str:
+    """What every job of the launch is called."""
+    return f"ablate-{work.launch}"
+
+
+def queue(work: Work) -> dict[str, tuple[str, str, int]]:
+    """Job id -> state, reason or node, restarts; of all jobs of the launch that SLURM has not ended."""
+    form = "JobArrayID:64,State:32,ReasonList:128,RestartCnt:16"
+    text = _ask("squeue", "-h", "-r", f"--name={name(work)}", "-O", form)
+    rows = [[line[:64], line[64:96], line[96:224], line[224:]] for line in text.splitlines()]
+    return {
+        job.strip(): (state.strip(), why.strip(), int(count.strip() or 0)) for job, state, why, count in rows
+    }
+
+
+def states(work: Work) -> dict[str, str]:
+    """Task id -> `queued`, `requeued` or `running`, of tasks whose job SLURM has not ended."""
+    jobs = queue(work)
+    known: dict[str, str] = {}
+    for task, job in work.jobs().items():
+        if job in jobs:
+            state, _, restarts = jobs[job]
+            waiting = "requeued" if restarts else "queued"
+            known[task] = waiting if state == "PENDING" else "running"
+    return known
+
+
+def cancel(work: Work) -> int:
+    """Cancel the jobs of the launch, no others; how many there were."""
+    found = len(queue(work))
+    _ask("scancel", f"--name={name(work)}")
+    return found
+
+
+def drive(launch: Mapping[str, Any], work: Work, progress: Progress) -> str:
+    """Follow the jobs; send again what a dead worker left. Why it gave up, or nothing."""
+    rounds = 0
+    while True:
+        if not queue(work):
+            _judge(work)
+            if work.stop.exists() or all(map(work.settled, work.tasks)):
+                return ""
+            if rounds > MAX_ATTEMPTS:
+                return "workers died again and again; see `ablate logs` and the folder " + work.log_folder()
+            rounds += 1
+            submit(work, launch)
+        progress.refresh()
+        time.sleep(_POLL)
+
+
+def _judge(work: Work) -> None:
+    """Fail the tasks whose jobs SLURM ended for good; the others are sent again."""
+    jobs = work.jobs()
+    ended = _ended(jobs.values()) if jobs else {}
+    for task in work.tasks:
+        job = jobs.get(task["id"])
+        if job is None or work.settled(task) or not work.fed(task) or job not in ended:
+            continue
+        state = ended[job]
+        if state == "FAILED" and "memory" in work.last_words(job):
+            state = "OUT_OF_MEMORY"
+        if state in _GIVEN_UP:
+            work.fail(task, f"{_GIVEN_UP[state]} (SLURM job {job})")
+
+
+def _ended(jobs: Iterable[str]) -> dict[str, str]:
+    """Job id -> the worst state of the job or its steps; empty where there is no accounting."""
+    listed = ",".join(sorted({job.partition("_")[0] for job in jobs}))
+    try:
+        text = _ask("sacct", "-n", "-P", "-o", "JobID,State", "-j", listed)
+    except UserError:
+        return {}
+    states: dict[str, str] = {}
+    for line in text.splitlines():
+        row, _, state = line.partition("|")
+        job, word = row.partition(".")[0], state.split()[0] if state else ""
+        if "." not in row or word == "OUT_OF_MEMORY":
+            states[job] = word
+    return states
+
+
+def _groups(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Tasks with the same needs together, those that others need before them."""
+    groups: dict[tuple[Any, ...], list[Task]] = {}
+    for task in sorted(tasks, key=lambda task: task["kind"] != "stage"):
+        groups.setdefault((task["kind"] != "stage", *sorted(task["needs"])), []).append(task)
+    order = sorted(groups, key=lambda key: (key[0], len(key)))
+    return [groups[key] for key in order]
+
+
+def _shares(members: Sequence[Task], launch: Mapping[str, Any]) -> list[list[str]]:
+    """Ids for every task of an array; a stage has one for itself."""
+    size = 1 if members[0]["kind"] == "stage" else launch.get("cells_per_task", 1)
+    return [[task["id"] for task in part] for part in _batched(members, size)]
+
+
+def _batched(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]
+
+
+def _workers(launch: Mapping[str, Any]) -> int:
+    return launch.get("workers", WORKERS)
+
+
+def _largest_array() -> int:
+    for line in _ask("scontrol", "show", "config").splitlines():
+        if line.startswith("MaxArraySize"):
+            return max(1, int(line.partition("=")[2]))
+    return 1001
+
+
+def _ask(*command: str) -> str:
+    """What a command of SLURM prints; a controller that is away for a moment is asked again."""
+    for pause in (1, 5, 15, None):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout
+        if pause is None or "nvalid" in done.stderr or command[0] == "sacct":
+            break
+        time.sleep(pause)
+    raise UserError(f"{Path(command[0]).name}: {done.stderr.strip()}")
