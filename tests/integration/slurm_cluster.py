@@ -40,7 +40,7 @@ SlurmUser={me}
 SlurmdUser={me}
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket={lab}/munge.sock,cred_expire=3
+AuthInfo=socket={lab}/munge.sock,cred_expire=5
 StateSaveLocation={lab}/state
 SlurmdSpoolDir={lab}/spool/%n
 SlurmctldPidFile={lab}/slurmctld.pid
