@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ablations.files import read_json, write_json
 from ablations.system import Interrupted
@@ -22,7 +23,8 @@ _PATIENCE, _LONGEST_PAUSE = 600.0, 30.0
 class Recorder:
     """Writes progress.json for people and sends step metrics (name, value, milliseconds, step) in batches.
 
-    Metrics that could not be sent wait in metrics.jsonl and are delivered before the cell is finished.
+    Metrics wait in metrics.jsonl until they are sent, so that those of a killed process are not lost; all are
+    delivered before the cell is finished.
 
     Attributes:
         send: how points reach the store; None while there is no run.
@@ -34,7 +36,7 @@ class Recorder:
         self.send: Callable[[list[Point]], None] | None = None
         self.started = time.time()
         self._before = _seconds_of(read_json(folder / "progress.json"))
-        self._points: list[Point] = []
+        self._unsent = 0  # points since the last try
         self._phase = {"phase": "", "phase_started": self.started, "phase_step": 0}
         self._written, self._sent, self._pause = 0.0, time.monotonic(), _SEND_EVERY
         self._waiting = folder / "metrics.jsonl"
@@ -60,8 +62,8 @@ class Recorder:
             self._write(step, total, loss)
         if metrics:
             stamp = int(time.time() * 1000)
-            self._points += [(name, float(value), stamp, step) for name, value in metrics.items()]
-        if self._points and (len(self._points) >= _SEND_POINTS or now - self._sent >= self._pause):
+            self._keep([(name, float(value), stamp, step) for name, value in metrics.items()])
+        if self._unsent and (self._unsent >= _SEND_POINTS or now - self._sent >= self._pause):
             self._try_send()
 
     def flush(self) -> None:
@@ -69,22 +71,12 @@ class Recorder:
         self.deliver(self.send_all)
 
     def send_all(self) -> None:
-        """Send what waits on disk and in memory, once."""
-        if self.send is None:
+        """Send what waits, once. The store ignores points that it has."""
+        if self.send is None or not self._waiting.exists():
             return
-        if self._waiting.exists():
-            kept = [json.loads(line) for line in self._waiting.read_text().splitlines()]
-            self.send([(name, value, stamp, step) for name, value, stamp, step in kept])
-            self._waiting.unlink()
-        if self._points:
-            self.send(self._points)
-            self._points = []
-
-    def keep(self) -> None:
-        """Put what was not sent on disk, for the next attempt to deliver."""
-        with open(self._waiting, "a") as file:
-            file.writelines(json.dumps(point) + "\n" for point in self._points)
-        self._points = []
+        self.send(list(map(tuple, _whole_lines(self._waiting))))
+        self._waiting.unlink()
+        self._unsent = 0
 
     def deliver(self, call: Callable[[], Result]) -> Result:
         """Call until the store takes it, with growing pauses; after ten minutes its error is the cell's.
@@ -112,18 +104,31 @@ class Recorder:
             {**self._phase, "step": step, "total": total, "loss": loss, **about},
         )
 
+    def _keep(self, points: list[Point]) -> None:
+        with open(self._waiting, "a") as file:
+            file.writelines(json.dumps(point) + "\n" for point in points)
+        self._unsent += len(points)
+
     def _try_send(self) -> None:
         """Send once; a store that is away is asked less and less often, for each try costs time."""
         try:
-            if self.send is not None:
-                self.send(self._points)
-                self._points, self._pause = [], _SEND_EVERY
+            self.send_all()
+            self._pause = _SEND_EVERY
         except Exception as error:
+            self._unsent = 0
             self._pause = min(2 * self._pause, 4 * _LONGEST_PAUSE)
-            print(f"tracking store: {error}; {len(self._points)} metrics kept on disk")
-            self.keep()
+            print(f"tracking store: {error}; metrics are kept on disk")
         self._sent = time.monotonic()
 
 
 def _seconds_of(told: Mapping[str, float] | None) -> float:
     return 0.0 if told is None else told["before"] + told["updated"] - told["started"]
+
+
+def _whole_lines(file: Path) -> list[Any]:
+    """The JSON of every line; one that a killed process left half-written is passed over."""
+    found = []
+    for line in file.read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return found

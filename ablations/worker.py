@@ -175,7 +175,6 @@ def _close(
     run_id: str | None, work: Work, recorder: Recorder, reason: str, log: str, *, interrupted: bool
 ) -> None:
     """End a run that did not finish. The store may be what failed; the folder says it in any case."""
-    recorder.keep()
     if run_id is not None:
         with contextlib.suppress(Exception):
             recorder.send_all()

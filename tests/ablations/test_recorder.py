@@ -68,7 +68,6 @@ def test_a_store_that_is_away_stops_nothing_and_loses_nothing(
 def test_what_an_attempt_could_not_send_the_next_one_does(tmp_path: Path) -> None:
     first = recorder(tmp_path, Store())
     first.report("train", 1, 2, metrics={"loss": 3.0})
-    first.keep()
     store = Store()
     second = recorder(tmp_path, store)
     second.report("train", 2, 2, metrics={"loss": 2.0})
