@@ -38,11 +38,12 @@ def parameters(launch: Mapping[str, Any], name: str) -> dict[str, Any]:
 def preview(tasks: Sequence[Any], launch: Mapping[str, Any]) -> list[str]:
     """The arrays that a launch would send, for people."""
     groups = _groups([{"id": task.id, "kind": task.kind, "needs": task.needs} for task in tasks])
-    lines = [f"SLURM: {len(groups)} job arrays, each limited to its part of {_workers(launch)} tasks at once"]
+    bound = _bound(groups, launch)
+    lines = [f"SLURM: {len(groups)} job array{'s' * (len(groups) > 1)}"]
     for members in groups:
         shares = len(_shares(members, launch))
         after = f", afterok {len(members[0]['needs'])} stages" if members[0]["needs"] else ""
-        lines.append(f"  --array=0-{shares - 1}  {len(members)} {members[0]['kind']}s{after}")
+        lines.append(f"  --array=0-{shares - 1}%{bound}  {len(members)} {members[0]['kind']}s{after}")
     told = parameters(launch, "ablate-<launch>")
     extra = told.pop("additional_parameters")
     flags = {**told, **extra, "signal": f"USR2@{told.pop('signal_delay_s')}"}
@@ -63,7 +64,7 @@ def submit(work: Work, launch: Mapping[str, Any]) -> None:
     left = [task for task in work.tasks if not work.settled(task)]
     groups = _groups(left)
     share = Share(str(work.plan_file), launch.get("threads", 1))
-    bound = max(1, _workers(launch) // max(1, sum(1 for group in groups if group[0]["needs"]) or 1))
+    bound = _bound(groups, launch)
     sent: dict[str, str] = {}
     largest = _largest_array()
     for members in groups:
@@ -137,7 +138,7 @@ def drive(launch: Mapping[str, Any], work: Work, progress: Progress) -> str:
 def _judge(work: Work) -> None:
     """Fail the tasks whose jobs SLURM ended for good; the others are sent again."""
     jobs = work.jobs()
-    ended = _ended(jobs.values()) if jobs else {}
+    ended = _ended(work, jobs.values()) if jobs else {}
     for task in work.tasks:
         job = jobs.get(task["id"])
         if job is None or work.settled(task) or not work.fed(task) or job not in ended:
@@ -149,20 +150,22 @@ def _judge(work: Work) -> None:
             work.fail(task, f"{_GIVEN_UP[state]} (SLURM job {job})")
 
 
-def _ended(jobs: Iterable[str]) -> dict[str, str]:
-    """Job id -> the worst state of the job or its steps; empty where there is no accounting."""
+def _ended(work: Work, jobs: Iterable[str]) -> dict[str, str]:
+    """Job id -> how it ended: from accounting, which lags, and over it from the queue, which forgets."""
     listed = ",".join(sorted({job.partition("_")[0] for job in jobs}))
+    now = _ask("squeue", "-h", "-r", "-t", "all", f"--name={name(work)}", "-O", "JobArrayID:64,State:32")
     try:
         text = _ask("sacct", "-n", "-P", "-o", "JobID,State", "-j", listed)
-    except UserError:
-        return {}
+    except UserError:  # there is no accounting here
+        text = ""
     states: dict[str, str] = {}
     for line in text.splitlines():
         row, _, state = line.partition("|")
-        job, word = row.partition(".")[0], state.split()[0] if state else ""
+        job, word = row.partition(".")[0], (state.split() or [""])[0]
         if "." not in row or word == "OUT_OF_MEMORY":
             states[job] = word
-    return states
+    fresh = {line[:64].strip(): line[64:].strip() for line in now.splitlines()}
+    return states | {job: word for job, word in fresh.items() if states.get(job) != "OUT_OF_MEMORY"}
 
 
 def _groups(tasks: Sequence[Task]) -> list[list[Task]]:
@@ -172,6 +175,11 @@ def _groups(tasks: Sequence[Task]) -> list[list[Task]]:
         groups.setdefault((task["kind"] != "stage", *sorted(task["needs"])), []).append(task)
     order = sorted(groups, key=lambda key: (key[0], len(key)))
     return [groups[key] for key in order]
+
+
+def _bound(groups: Sequence[Sequence[Task]], launch: Mapping[str, Any]) -> int:
+    """Tasks at once of one array; those of cells may run side by side and share what there is."""
+    return max(1, _workers(launch) // max(1, sum(group[0]["kind"] != "stage" for group in groups)))
 
 
 def _shares(members: Sequence[Task], launch: Mapping[str, Any]) -> list[list[str]]:

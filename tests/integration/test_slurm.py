@@ -129,14 +129,14 @@ def test_slurm_starts_it_again(fault: str, lab: Any, slurm: Any, wait: Wait) -> 
 
 
 def test_the_time_limit_saves_and_requeues(lab: Any, slurm: Any) -> None:
-    lab.write(sweep(steps=700, extra=", time_min: 1"))
+    lab.write(sweep(steps=700, extra=", time_min: 1"))  # SLURM's limits are whole minutes
     code, shown = lab.launch()
     assert code == 0, shown
     complete(lab, NAME, 700, 0)
 
 
 def test_a_cancelled_job_fails_its_cell_until_the_next_launch(lab: Any, slurm: Any, wait: Wait) -> None:
-    lab.write(sweep())
+    lab.write(sweep(steps=80))
     launcher = lab.start()
     wait(lambda: len(lab.steps(NAME)) > 12)
     slurm.out("scancel", *job_ids(slurm))
@@ -145,7 +145,7 @@ def test_a_cancelled_job_fails_its_cell_until_the_next_launch(lab: Any, slurm: A
     assert "cancelled (SLURM job" in output
     code, shown = lab.launch()
     assert code == 0, shown
-    complete(lab, NAME, 30, 5)
+    complete(lab, NAME, 80, 5)
 
 
 def test_out_of_memory_is_said(lab: Any, slurm: Any) -> None:
