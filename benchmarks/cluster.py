@@ -28,7 +28,9 @@ def plan(folder: Path) -> None:
     from ablations import lanes, launch, preflight, slurm, suite
     from ablations import plan as plans
 
-    (folder / "lab.yaml").write_text(f"axes: {{gain: [1]}}\nseeds: 0-{CELLS - 1}\nlaunch: {{executor: slurm, mem_gb: 1}}\n")
+    (folder / "lab.yaml").write_text(
+        f"axes: {{gain: [1]}}\nseeds: 0-{CELLS - 1}\nlaunch: {{executor: slurm, mem_gb: 1}}\n"
+    )
     uri = f"sqlite:///{folder}/mlflow.db"
     preflight.check(folder / "runs", uri)
     parts, settings = suite.read("lab", folder / "lab.yaml")
