@@ -13,7 +13,7 @@ from typing import Any
 from ablations import tracking
 from ablations.errors import UserError
 
-HOST = "127.0.0.1"
+HOST, PORT = "127.0.0.1", 5000
 _GRACE = 10
 
 

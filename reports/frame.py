@@ -103,18 +103,19 @@ def read(study: str, tracking_uri: str, cells: Collection[str] | None = None) ->
             f"study '{study}': none of the {len(own)} cells of '{newest.name}' is finished;"
             " `ablate status` shows where they are"
         )
-    fields = [axis["field"] for axis in newest.declaration["study"]["axes"]]
+    declaration = _with_own_axes(newest.declaration)
+    fields = [axis["field"] for axis in declaration["axes"]]
     kept, fixed = _comparable(runs, own, fields)
     chosen = _once_each(kept, own, axes, fields)
     cells = _cells(chosen, axes, fields)
     scores = _scores(chosen, tracking_uri)
     declared = [*newest.declaration["cells"], *({"axes": axes[run.cell_id]} for run in chosen)]
     levels = {field: _ordered(cell["axes"].get(field) for cell in declared) for field in fields}
-    study = newest.declaration["study"]
-    verdicts = judge(study["claims"], with_best_values(cells, study.get("optimum"), fields), scores, levels)
+    known = with_best_values(cells, declaration.get("optimum"), fields)
+    verdicts = judge(declaration["claims"], known, scores, levels)
     shown = {run.cell_id for run in chosen}
     return Results(
-        study=study,
+        study=declaration,
         scale=newest.declaration["scale"],
         experiment=newest.experiment,
         levels=levels,
@@ -142,6 +143,18 @@ def curves(results: Results, tracking_uri: str) -> pd.DataFrame:
         for step, value in tracking.history(tracking_uri, run_id, metric)
     ]
     return pd.DataFrame(rows, columns=["cell_id", "loss", "step", "value"])
+
+
+def _with_own_axes(sweep: Mapping[str, Any]) -> dict[str, Any]:
+    """The study's declaration, with every further field that this sweep varies as an axis of its own."""
+    study, cells = sweep["study"], [cell["axes"] for cell in sweep["cells"]]
+    known = {axis["field"] for axis in study["axes"]}
+    more = [
+        {"field": field, "label": field, "unit": ""}
+        for field in dict.fromkeys(field for axes in cells for field in axes)
+        if field not in known and len({canonical(axes.get(field)) for axes in cells}) > 1
+    ]
+    return {**study, "axes": [*study["axes"], *more]}
 
 
 def _ids(sweep: SweepRun) -> set[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from ablations.ui import HOST, PORT
 from reports import ranking_view, tables
 from reports.formats import Number
 from reports.frame import Results
@@ -37,6 +38,7 @@ def render(chapters: Sequence[Chapter], ranked: Ranked | None, effects: Path) ->
     return template.render(
         chapters=chapters,
         tables=tables,
+        ui=f"http://{HOST}:{PORT}",
         ranked=ranked,
         effects=effects,
         ranking_tables=ranking_view.TABLES,

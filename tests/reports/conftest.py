@@ -16,7 +16,7 @@ from ablations.cell import Cell, cell_id
 from ablations.studies.encoder_resolution import STUDY
 from ablations.system import Outcome
 
-AXIS = "encoder.resolution"
+AXIS, STEPS = "encoder.resolution", "training.steps"
 RESOLUTIONS = (16, 24, 32, 48)
 VISUAL = {"short-captions": "caption", "general": "vqa", "sign-reading": "vqa"}
 TEXT = ("reading", "world")
@@ -104,13 +104,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Callable[..., str]:
-    """Makes a store of small sweeps (16 and 48 px); each has a name, seeds, and perhaps steps, finished."""
+    """Makes a store of small sweeps (16 and 48 px); each has a name, seeds, and perhaps steps (several: the sweep varies them), finished."""
 
     def make(*sweeps: Mapping[str, Any]) -> str:
         uri = f"sqlite:///{tmp_path}/mlflow.db"
         for sweep in sweeps:
             steps = sweep.get("steps", 800)
-            cells = [make_cell(resolution, seed, steps) for resolution in (16, 48) for seed in sweep["seeds"]]
+            varied = steps if isinstance(steps, tuple) else (steps,)
+            grid = [(r, seed, s) for s in varied for r in (16, 48) for seed in sweep["seeds"]]
+            cells = [make_cell(*place) for place in grid]
+            if len(varied) > 1:
+                cells = [replace(c, axes={**c.axes, STEPS: c.config["training"]["steps"]}) for c in cells]
             write_sweep(uri, tmp_path / sweep["name"], cells, sweep["name"], sweep.get("finished"))
         return uri
 

@@ -86,3 +86,10 @@ def test_nothing_finished_is_a_user_error(fresh: Fresh) -> None:
 def test_no_runs_is_a_user_error(store: str) -> None:
     with pytest.raises(UserError, match="no runs of study 'unheard-of'"):
         read("unheard-of", store)
+
+
+def test_a_field_that_only_the_sweep_varies_is_an_axis_of_its_own(fresh: Fresh) -> None:
+    results = read("demo", fresh({"name": "res", "seeds": [0, 1, 2], "steps": (400, 800)}))
+    assert len(results.cells) == 12 and results.left_out == 0
+    assert results.levels == {AXIS: [16, 48], "training.steps": [400, 800]}
+    assert len(settings(results)) == 4
