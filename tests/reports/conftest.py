@@ -104,7 +104,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Callable[..., str]:
-    """Makes a store of small sweeps (16 and 48 px); each has a name, seeds, and perhaps steps (several: the sweep varies them), finished."""
+    """Makes a store of small sweeps (16 and 48 px); each has a name and seeds.
+
+    It may have steps (several: the sweep varies them) and a number of finished cells.
+    """
 
     def make(*sweeps: Mapping[str, Any]) -> str:
         uri = f"sqlite:///{tmp_path}/mlflow.db"
