@@ -261,6 +261,11 @@ def test_a_sweep_from_start_to_report(ablate: Ablate, tmp_path: Path) -> None:
     assert ablate("logs", cell).returncode == 0
 
 
+def _hears_ctrl_c() -> None:
+    """As in a terminal; a shell starts what it sends to the background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_is_exit_code_130(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import time\nfrom toy_study import STUDY\nimport dataclasses\n"
@@ -281,6 +286,7 @@ def test_ctrl_c_is_exit_code_130(environment: dict[str, str], tmp_path: Path) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hears_ctrl_c,
     )
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)

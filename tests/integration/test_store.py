@@ -151,7 +151,7 @@ def test_a_server_that_goes_away_and_comes_back_loses_nothing(lab: Any, wait: Wa
         (run,) = lab.cells().values()
         assert run.metrics["value"] == result(1, 0, 16)
         assert [step for step, _ in tracking.history(url, run.run_id, "loss")] == list(range(1, 17))
-        assert "metrics kept on disk" in (lab.runs / run.cell_id / "cell.log").read_text()
+        assert "metrics are kept on disk" in (lab.runs / run.cell_id / "cell.log").read_text()
     finally:
         _stop(returned[0])
 
