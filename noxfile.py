@@ -13,8 +13,14 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments after `--` go to pytest."""
-    session.run("python", "-m", "pytest", *session.posargs)
+    """Run the tests that need no Slurm; arguments after `--` go to pytest."""
+    session.run("python", "-m", "pytest", "-m", "not slurm", *session.posargs)
+
+
+@nox.session
+def slurm(session: nox.Session) -> None:
+    """Run the tests on a real Slurm, which they start on this machine; its packages have to be installed."""
+    session.run("python", "-m", "pytest", "-m", "slurm", *session.posargs)
 
 
 @nox.session
