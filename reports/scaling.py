@@ -101,9 +101,8 @@ def scaling_table(results: Results) -> Table:
     ]
     if law is not None:
         low, high = law.slope.interval()
-        notes.append(
-            f"Slope of ln(best) over ln(N): {law.slope.mean:.3f} [{low:.3f}, {high:.3f}]; MM1: {PAPER_SLOPE}."
-        )
+        spread = f"[{low:.3f}, {high:.3f}]" if law.slope.seeds > 1 else "(one seed, no interval)"
+        notes.append(f"Slope of ln(best) over ln(N): {law.slope.mean:.3f} {spread}; MM1: {PAPER_SLOPE}.")
     notes.append("MM1's law was fitted from 9 M to 1.2 B parameters; here it is far outside of that range.")
     columns = ["non-embedding parameters", "best", "log10", "MM1's law", "at the edge of the grid"]
     return Table("Best value by size", columns, [Section("", rows)], notes)

@@ -51,4 +51,8 @@ def draw_scaling(results: Results) -> Figure | None:
     right.plot(span, paper, color="0.3", linestyle="--", label=f"MM1's law, slope {PAPER_SLOPE:.2f}")
     right.set(xscale="log", yscale="log", xlabel="non-embedding parameters", ylabel=f"best {name}")
     right.legend(frameon=False)
+    tried = sorted(results.levels[optimum["field"]])
+    for axis, values in ((left.xaxis, tried), (right.yaxis, tried), (right.xaxis, sizes)):
+        axis.set_ticks(values, [f"{value:g}" for value in values])
+        axis.set_ticks([], minor=True)
     return figure
