@@ -146,14 +146,20 @@ def curves(results: Results, tracking_uri: str) -> pd.DataFrame:
 
 
 def _with_own_axes(sweep: Mapping[str, Any]) -> dict[str, Any]:
-    """The study's declaration, with every further field that this sweep varies as an axis of its own."""
+    """The study's declaration, with every further field that this sweep varies as an axis of its own.
+
+    A field that the study's axes settle, such as a learning rate that goes with a connector, is none.
+    """
     study, cells = sweep["study"], [cell["axes"] for cell in sweep["cells"]]
-    known = {axis["field"] for axis in study["axes"]}
-    more = [
-        {"field": field, "label": field, "unit": ""}
-        for field in dict.fromkeys(field for axes in cells for field in axes)
-        if field not in known and len({canonical(axes.get(field)) for axes in cells}) > 1
-    ]
+    known = [axis["field"] for axis in study["axes"]]
+    settings = {canonical([axes.get(name) for name in known]) for axes in cells}
+
+    def varies(field: str) -> bool:
+        pairs = {canonical([axes.get(name) for name in (*known, field)]) for axes in cells}
+        return len(pairs) > len(settings)
+
+    fields = dict.fromkeys(field for axes in cells for field in axes if field not in known)
+    more = [{"field": field, "label": field, "unit": ""} for field in fields if varies(field)]
     return {**study, "axes": [*study["axes"], *more]}
 
 

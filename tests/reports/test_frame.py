@@ -9,7 +9,7 @@ import pytest
 
 from ablations import tracking
 from ablations.errors import UserError
-from reports.frame import curves, read
+from reports.frame import _with_own_axes, curves, read
 from reports.summary import half_with_items, score, settings
 
 AXIS = "encoder.resolution"
@@ -93,3 +93,11 @@ def test_a_field_that_only_the_sweep_varies_is_an_axis_of_its_own(fresh: Fresh) 
     assert len(results.cells) == 12 and results.left_out == 0
     assert results.levels == {AXIS: [16, 48], "training.steps": [400, 800]}
     assert len(settings(results)) == 4
+
+
+def test_a_field_that_goes_with_an_axis_is_none() -> None:
+    axes = [{"type": kind, "rate": rate} for kind, rate in (("a", 1.0), ("b", 0.5)) for _ in range(2)]
+    sweep = {"study": {"axes": [{"field": "type"}]}, "cells": [{"axes": one} for one in axes]}
+    assert _with_own_axes(sweep)["axes"] == [{"field": "type"}]
+    sweep["cells"].append({"axes": {"type": "a", "rate": 0.5}})
+    assert [axis["field"] for axis in _with_own_axes(sweep)["axes"]] == ["type", "rate"]
