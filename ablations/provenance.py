@@ -1,7 +1,9 @@
-"""Which code made a run: commit, dirty flag, package versions."""
+"""Which code and which machine made a run: commit, dirty flag, package versions, processor."""
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,8 +14,8 @@ _PACKAGES = ("ablate", "torch", "lightning", "timm", "transformers", "datasets",
 
 @lru_cache(maxsize=1)
 def provenance() -> dict[str, str]:
-    """Tags `version.<package>`, and `git.commit` and `git.dirty` where the code lies in a git checkout."""
-    return _versions() | _git()
+    """Tags `version.<package>`, `machine.*`, and `git.commit` and `git.dirty` where the code lies in a git checkout."""
+    return _versions() | _machine() | _git()
 
 
 def _versions() -> dict[str, str]:
@@ -24,6 +26,19 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _machine() -> dict[str, str]:
+    return {"machine.processor": _processor(), "machine.cores": str(os.cpu_count()), "machine.system": platform.system()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _git() -> dict[str, str]:
