@@ -29,7 +29,11 @@ def _versions() -> dict[str, str]:
 
 
 def _machine() -> dict[str, str]:
-    return {"machine.processor": _processor(), "machine.cores": str(os.cpu_count()), "machine.system": platform.system()}
+    return {
+        "machine.processor": _processor(),
+        "machine.cores": str(os.cpu_count()),
+        "machine.system": platform.system(),
+    }
 
 
 def _processor() -> str:

@@ -32,15 +32,16 @@ class Results:
         study: the declaration: question, lesson, axes, metrics, claims, paper, notes.
         experiment: the MLflow experiment.
         levels: axis -> its values, in order.
-        cells: a row per cell: `cell_id`, `run_id`, `run`, `seed`, `minutes`, a column per axis, metrics,
-            `fact.<name>`, and `setting.<field>` for each setting in which cells differ, as the store has it.
+        cells: a row per cell: `cell_id`, `run_id`, `run`, `seed`, `minutes` of work, `start` and `end` in
+            seconds since the epoch, a column per axis, metrics, `fact.<name>`, and
+            `setting.<field>` for each setting in which cells differ, as the store has it.
         scores: a row per cell and item.
         verdicts: one per claim.
         fixed: settings that are the same in every cell.
         sweeps: names of the sweeps whose cells are shown.
         declared: how many cells the newest sweep has; `finished` of them are done.
         left_out: finished cells of earlier sweeps with other settings.
-        versions: commits and package versions, each with the values found.
+        versions: commits, package versions and machines, each with the values found.
     """
 
     study: Mapping[str, Any]
@@ -219,7 +220,8 @@ def _cells(
         about = {"cell_id": run.cell_id, "run_id": run.run_id, "run": run.name, "seed": int(run.tags["seed"])}
         values = {field: _axis_value(run, axes[run.cell_id], field) for field in fields}
         settings = {f"setting.{name}": run.params.get(name) for name in varying}
-        rows.append({**about, "minutes": (run.end - run.start) / 60, **values, **run.metrics, **settings})
+        times = {"minutes": run.seconds / 60, "start": run.start, "end": run.end}
+        rows.append({**about, **times, **values, **run.metrics, **settings})
     return pd.DataFrame(rows)
 
 
@@ -250,6 +252,6 @@ def _versions(runs: Sequence[CellRun]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for run in runs:
         for name, value in run.tags.items():
-            if name.startswith(("version.", "git.")):
+            if name.startswith(("version.", "git.", "machine.")):
                 found.setdefault(name.removeprefix("version."), set()).add(value)
     return {name: sorted(values) for name, values in sorted(found.items())}

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from ablations.plan_view import clock
 from ablations.ui import HOST, PORT
 from reports import ranking_view, tables
 from reports.formats import Number
 from reports.frame import Results
+from reports.provenance import provenance
 from reports.ranking import Ranked
 from reports.scaling import scaling_table
 
@@ -37,6 +39,8 @@ def render(chapters: Sequence[Chapter], ranked: Ranked | None, effects: Path) ->
     template = environment.from_string(source)
     return template.render(
         chapters=chapters,
+        made=provenance([chapter.results for chapter in chapters]),
+        clock=clock,
         tables=tables,
         ui=f"http://{HOST}:{PORT}",
         ranked=ranked,

@@ -122,3 +122,15 @@ def fresh(tmp_path: Path) -> Callable[..., str]:
         return uri
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URI of a store of two studies, of 6 and 3 cells; the first has all cells of the second."""
+    folder = tmp_path_factory.mktemp("shared")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    cells = [make_cell(resolution, seed) for resolution in (16, 24) for seed in range(3)]
+    write_sweep(uri, folder / "runs", cells)
+    sweep = {"id": "part", "name": "part", "scale": "micro"}
+    tracking.begin_sweep(uri, "mm1", replace(DEMO, name="second"), sweep, cells[:3])
+    return uri
