@@ -123,8 +123,7 @@ def _measure(
     verdict.caveats += pairing.missing(cells, pairs, left, right)
     verdict.caveats += confounds(cells, pairs, [*left, *right])
     items = pairing.item_differences(claim.metric, scores, pairs)
-    key = f"{claim.name} {claim.metric} {left} {right}"
-    estimate = stats.over_seeds_and_items(items, key) if items else stats.over_seeds(logged.to_numpy())
+    estimate = stats.over_seeds_and_items(items) if items else stats.over_seeds(logged.to_numpy())
     if abs(estimate.mean - logged.mean()) > _DISAGREEMENT:
         verdict.caveats.append(f"items give {estimate.mean:.2f}, the logged metrics {logged.mean():.2f}")
     verdict.per_seed = {int(seed): float(value) for seed, value in logged.items()}

@@ -98,17 +98,17 @@ def summary(plan: Plan, workers: int) -> list[str]:
     if (spared := plan.spared()).seconds:
         once = f"{_count(spared.cells, 'cell')}, {_count(spared.stages, 'stage')}, {clock(spared.seconds)} of work"
         lines.append(f"sharing spares {once} against each study on its own")
-    if plan.tasks:
-        source = (
-            f"from {plan.measured} finished cells" if plan.measured else "a guess: no cell has finished yet"
-        )
-        team = _count(workers, "worker")
-        lines.append(
-            f"estimated {clock(plan.wall(workers))} with {team} ({clock(plan.seconds)} of work; {source})"
-        )
-    else:
-        lines.append("nothing to do")
-    return lines
+    return [*lines, _estimate(plan, workers)]
+
+
+def _estimate(plan: Plan, workers: int) -> str:
+    if not plan.tasks:
+        return "nothing to do"
+    if not plan.seconds:
+        return "no estimate of the time: no cell of this scale has finished yet"
+    source = f"from {plan.measured} finished cells" if plan.measured else "a guess: no cell has finished yet"
+    team = _count(workers, "worker")
+    return f"estimated {clock(plan.wall(workers))} with {team} ({clock(plan.seconds)} of work; {source})"
 
 
 def _trials(plan: Plan, part: Part) -> str:

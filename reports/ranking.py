@@ -98,8 +98,7 @@ def measure(results: Results, factor: Factor, metric: str) -> Effect | None:
         return None
     logged = logged_difference(metric, cells, pairs)
     items = item_differences(metric, results.scores, pairs)
-    key = f"{factor.name} {metric}"
-    estimate = stats.over_seeds_and_items(items, key) if items else stats.over_seeds(logged.to_numpy())
+    estimate = stats.over_seeds_and_items(items) if items else stats.over_seeds(logged.to_numpy())
     per_seed = {int(seed): float(value) for seed, value in logged.items()}
     return Effect(factor, best, worst, estimate, per_seed, **_shares(results, cells, factor, metric))
 

@@ -67,7 +67,7 @@ def half_with_items(results: Results, setting: Setting, metric: str) -> float:
     """Half width of the 95 % interval over seeds and items; nan for a metric without items."""
     scores = results.scores[results.scores["cell_id"].isin(set(setting.cells["cell_id"]))]
     tables = by_benchmark(100 * item_tables(metric, scores))
-    return over_seeds_and_items(tables, f"{metric} {setting.labels}").reach(0.025) if tables else math.nan
+    return over_seeds_and_items(tables).reach(0.025) if tables else math.nan
 
 
 def benchmark_metrics(results: Results, shots: int | None = None) -> list[str]:
