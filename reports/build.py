@@ -22,7 +22,7 @@ from reports.ranking_view import TABLES as RANKING_TABLES
 from reports.ranking_view import draw_ranking
 from reports.scaling import scaling_table
 from reports.style import save, styled
-from reports.summary import benchmark_metrics, half_with_items, score, settings
+from reports.summary import benchmark_metrics, halves_with_items, score, settings
 
 _TABLES = {"lesson": tables.lesson, "benchmarks": tables.benchmarks, "claims": tables.claims}
 
@@ -78,14 +78,17 @@ def ranking(tracking_uri: str) -> Ranked:
 
 
 def _read_all(studies: Sequence[str] | None, tracking_uri: str) -> list[Results]:
-    """Studies named are required; of all studies, those with finished cells."""
+    """Studies named are required; of all studies, those with finished cells. The store is asked once."""
+    sweeps = tracking.sweeps(tracking_uri)
+    ids = {cell["id"] for sweep in sweeps for cell in sweep.declaration["cells"]}
+    runs = tracking.cells(tracking_uri, sorted(ids))
     if studies:
-        return [read(study, tracking_uri) for study in studies]
-    names = sorted({sweep.declaration["study"]["name"] for sweep in tracking.sweeps(tracking_uri)})
+        return [read(study, tracking_uri, runs=runs) for study in studies]
+    names = sorted({sweep.declaration["study"]["name"] for sweep in sweeps})
     found, reasons = [], []
     for name in names:
         try:
-            found.append(read(name, tracking_uri))
+            found.append(read(name, tracking_uri, runs=runs))
         except UserError as reason:
             reasons.append(str(reason))
     if not found:
@@ -148,6 +151,7 @@ def _settings(results: Results) -> list[dict[str, Any]]:
     found = []
     for setting in settings(results):
         scores = {metric: score(results, setting, metric) for metric in metrics}
+        halves = halves_with_items(results, setting, metrics)
         found.append(
             {
                 "axes": dict(setting.values),
@@ -155,7 +159,7 @@ def _settings(results: Results) -> list[dict[str, Any]]:
                     name: {
                         "mean": one.mean,
                         "half": _or_none(one.half),
-                        "half_with_items": _or_none(half_with_items(results, setting, name)),
+                        "half_with_items": _or_none(halves.get(name, math.nan)),
                         "seeds": one.seeds,
                     }
                     for name, one in scores.items()

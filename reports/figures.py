@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ("-", "--", ":", "-.")
 _MANY_STEPS = 30  # curves with more points are smoothed
+_MANY_SETTINGS = 8  # more have their legend beside the figure
 
 
 def draw(results: Results, curves: pd.DataFrame, folder: Path) -> dict[str, tuple[Path, str]]:
@@ -159,7 +160,14 @@ def _loss(results: Results, curves: pd.DataFrame) -> Figure | None:
             name = _name(results, setting.values)
             axes.plot(smooth.index, smooth.mean(axis=1), color=colour, linewidth=1.5, label=name)
         axes.set(xlabel="step", ylabel=f"{loss} loss")
-    panels[0][-1].legend(title=axis_title(results, [*results.levels]), frameon=False)
+    heading = axis_title(results, [*results.levels])
+    if len(found) > _MANY_SETTINGS:
+        handles, labels = panels[0][-1].get_legend_handles_labels()
+        columns = -(-len(found) // (2 * _MANY_SETTINGS))
+        place = {"loc": "outside right upper", "ncols": columns}
+        figure.legend(handles, labels, title=heading, frameon=False, **place)
+    else:
+        panels[0][-1].legend(title=heading, frameon=False)
     return figure
 
 

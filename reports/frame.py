@@ -83,8 +83,15 @@ class Results:
         return found
 
 
-def read(study: str, tracking_uri: str, cells: Collection[str] | None = None) -> Results:
+def read(
+    study: str,
+    tracking_uri: str,
+    cells: Collection[str] | None = None,
+    runs: Sequence[CellRun] | None = None,
+) -> Results:
     """Everything about a study's newest sweep, or about the sweep of these cell ids.
+
+    `runs` are the cells' runs if they have been read already; those of other studies may be among them.
 
     Raises:
         UserError: no sweep of this study, or no finished cell in it.
@@ -97,7 +104,8 @@ def read(study: str, tracking_uri: str, cells: Collection[str] | None = None) ->
     newest = next((s for s in reversed(sweeps) if cells is None or _ids(s) == set(cells)), sweeps[-1])
     sweeps = [sweep for sweep in sweeps if sweep.declaration["scale"] == newest.declaration["scale"]]
     axes = _cell_axes(sweeps)
-    runs = [run for run in tracking.cells(tracking_uri, list(axes)) if run.status == "FINISHED"]
+    known = tracking.cells(tracking_uri, list(axes)) if runs is None else runs
+    runs = [run for run in known if run.cell_id in axes and run.status == "FINISHED"]
     own = _ids(newest)
     if not any(run.cell_id in own for run in runs):
         raise UserError(

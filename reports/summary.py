@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -63,11 +62,11 @@ def score(results: Results, setting: Setting, metric: str) -> Score | None:
     return Score(metric, over.mean, over.reach(0.025), over.seeds)
 
 
-def half_with_items(results: Results, setting: Setting, metric: str) -> float:
-    """Half width of the 95 % interval over seeds and items; nan for a metric without items."""
+def halves_with_items(results: Results, setting: Setting, metrics: Iterable[str]) -> dict[str, float]:
+    """Metric -> half width of its 95 % interval over seeds and items, for metrics that have items."""
     scores = results.scores[results.scores["cell_id"].isin(set(setting.cells["cell_id"]))]
-    tables = by_benchmark(100 * item_tables(metric, scores))
-    return over_seeds_and_items(tables).reach(0.025) if tables else math.nan
+    tables = {metric: by_benchmark(100 * item_tables(metric, scores)) for metric in metrics}
+    return {metric: over_seeds_and_items(table).reach(0.025) for metric, table in tables.items() if table}
 
 
 def benchmark_metrics(results: Results, shots: int | None = None) -> list[str]:
