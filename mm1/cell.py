@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from mm1 import ranks
 from mm1.checkpoint import load_weights, save_weights
 from mm1.config import Experiment
 from mm1.data.loader import PackedBatches
@@ -47,14 +48,17 @@ def run(
     report: Callable[..., None],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Train and evaluate. `stages` maps `encoder` / `language` to weights that they start from."""
+    """Train and evaluate. `stages` maps `encoder` / `language` to weights that they start from.
+
+    Where several processes train together, rank 0 alone writes and evaluates; the others' result is empty.
+    """
     torch.manual_seed(config.seed)
     tokenizer = load_tokenizer(config.language)
     model = assemble(config, tokenizer, stages)
     world = ensure(config.data.world, root / "worlds") if config.data.world else None
     sources = open_sources(config, world)
-    batches = packed(config, sources, tokenizer, config.seed)
-    held_out = _held_out(config, tokenizer, root)
+    batches = packed(config, sources, tokenizer, config.seed, ranks.rank(), ranks.world())
+    held_out = None if ranks.rank() else _held_out(config, tokenizer, root)
 
     def report_and_check(phase: str, step: int, total: int, **more: Any) -> None:
         if held_out and step and step % max(1, total // _HELD_OUT_TIMES) == 0:
@@ -70,9 +74,13 @@ def run(
         counted = json.loads((folder / "trained.json").read_text())
     else:
         fit(module, batches, folder, should_stop)
-        counted = {**module.seen, "loss": module.final_loss, "corrupt": batches.corrupt, "cut": batches.cut}
-        (folder / "trained.json").write_text(json.dumps(counted))
-        save_weights(model, weights)
+        read = batches.state_dict()
+        counted = {**module.seen, "loss": module.final_loss, "corrupt": read["corrupt"], "cut": read["cut"]}
+        if ranks.rank() == 0:
+            (folder / "trained.json").write_text(json.dumps(counted))
+            save_weights(model, weights)
+    if ranks.rank():
+        return Result({}, {}, [], [])
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     benchmarks = Path(config.data.benchmarks) if config.data.benchmarks else world / "benchmarks"
 
@@ -110,11 +118,14 @@ def open_sources(config: Experiment, world: Path | None) -> dict[str, DocumentSo
 
 
 def packed(
-    config: Experiment, sources: Mapping[str, DocumentSource], tokenizer: Any, seed: int
+    config: Experiment,
+    sources: Mapping[str, DocumentSource],
+    tokenizer: Any,
+    seed: int,
+    rank: int = 0,
+    world: int = 1,
 ) -> PackedBatches:
-    """This rank's batches of one micro-step."""
-    import os
-
+    """Batches of one micro-step: those of `rank` among `world`."""
     training = config.training
     return PackedBatches(
         sources,
@@ -126,8 +137,8 @@ def packed(
         accumulate=training.accumulate,
         length=training.sequence_length,
         seed=seed,
-        rank=int(os.environ.get("SLURM_PROCID", 0)),
-        world=int(os.environ.get("SLURM_NTASKS", 1)),
+        rank=rank,
+        world=world,
         max_corrupt=config.data.max_corrupt,
     )
 

@@ -21,7 +21,7 @@ class Stopped(Exception):
 
 
 class SaveRegularly(Callback):
-    """Save every `every` optimiser steps, and once more before stopping when `should_stop()` turns true."""
+    """Save every `every` optimiser steps, and once more before stopping when `should_stop()` turns true on any rank."""
 
     def __init__(self, folder: Path, every: int, should_stop: Callable[[], bool]) -> None:
         self.folder, self.every, self.should_stop = folder, every, should_stop
@@ -32,7 +32,8 @@ class SaveRegularly(Callback):
         """Save if a checkpoint is due; raise Stopped after saving if a stop was asked for."""
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return  # gradients that are still being summed are in no checkpoint
-        step, stop = trainer.global_step, self.should_stop()
+        step = trainer.global_step
+        stop = trainer.strategy.reduce_boolean_decision(self.should_stop(), all=False)
         if stop or (step % self.every == 0 and step < trainer.max_steps):
             save(trainer, self.folder)
         if stop:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from mm1.checkpoint import SaveRegularly, newest
 from mm1.optimizer import adamw, warmup_cosine
+from mm1.ranks import trainer_settings
 
 Report = Callable[..., None]
 _METRICS_EVERY = 10
@@ -82,21 +82,43 @@ class Training(lightning.LightningModule):
         self._clock: tuple[float, int] | None = None
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
-        """The loss of one batch; a non-finite one raises NonFiniteLoss."""
+        """The loss of one batch; a non-finite one raises NonFiniteLoss, on every rank."""
         found = self.loss(self.model, batch)
         loss = found["loss"]
         self._found = {name: value.detach() for name, value in found.items()}
-        self.final_loss = float(loss.detach())
+        if self.trainer.world_size > 1:
+            loss = loss * self._share(batch)
+        self.final_loss = float(self._found["loss"])
         if not math.isfinite(self.final_loss):
             raise NonFiniteLoss(
                 f"{self.phase}: loss is {self.final_loss} at step {self.global_step}"
                 f" (learning rate {self.budget.learning_rate:g}, gradient norm before it {self._grad_norm:.3g})"
             )
         if "tokens" in batch:
-            self.seen["tokens"] += int(batch["tokens"])
-            self.seen["positions"] += batch["input_ids"].numel()
-            self.seen["images"] += len(batch["images"])
+            counts = torch.tensor([batch["tokens"], batch["input_ids"].numel(), len(batch["images"])])
+            for name, count in zip(self.seen, self._over_ranks(counts, "sum").tolist(), strict=True):
+                self.seen[name] += int(count)
         return loss
+
+    def _share(self, batch: dict[str, Tensor]) -> Tensor:
+        """This rank's part in the step's loss, times the ranks, since DDP averages gradients over them.
+
+        Ranks differ in how many tokens they predict; weighted by that, their mean is the loss of the whole
+        batch, and what is logged too.
+        """
+        predicted = (batch["labels"][:, 1:] != -100).sum().float()
+        share = predicted / self._over_ranks(predicted, "mean")
+        names = list(self._found)
+        means = self._over_ranks(torch.stack([self._found[name] for name in names]) * share, "mean")
+        self._found = dict(zip(names, means, strict=True))
+        return share
+
+    def _over_ranks(self, values: Tensor, how: str) -> Tensor:
+        """Sum or mean of a tensor over all ranks; the tensor itself where there is one."""
+        if self.trainer.world_size == 1:
+            return values
+        own = values.to(self.device, copy=True)  # the strategy reduces in place
+        return self.trainer.strategy.reduce(own, reduce_op=how)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """AdamW with warm-up and cosine, stepped every optimiser step."""
@@ -190,8 +212,7 @@ def fit(
         gradient_clip_val=budget.clip,
         precision=budget.precision,
         callbacks=[SaveRegularly(folder, budget.checkpoint_every, should_stop)],
-        num_nodes=int(os.environ.get("SLURM_NNODES", 1)),
-        plugins=_slurm(),
+        **trainer_settings(),
         default_root_dir=folder,
         logger=False,
         enable_checkpointing=False,
@@ -213,12 +234,3 @@ def quiet() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
-
-
-def _slurm() -> list[Any]:
-    """submitit owns requeueing; Lightning must not install signal handlers of its own beside it."""
-    if int(os.environ.get("SLURM_NTASKS", 1)) == 1:
-        return []
-    from lightning.pytorch.plugins.environments import SLURMEnvironment
-
-    return [SLURMEnvironment(auto_requeue=False)]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -42,7 +43,7 @@ def ensure(world: World, root: Path) -> Path:
     """The world's folder under `root`, built if it is missing; published by one atomic rename."""
     folder = root / world_id(world)
     if not (folder / "manifest.json").exists():
-        draft = root / f".{folder.name}.{os.getpid()}"
+        draft = root / f".{folder.name}.{socket.gethostname()}.{os.getpid()}"
         build(world, draft)
         try:
             draft.rename(folder)
