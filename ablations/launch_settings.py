@@ -19,8 +19,13 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "time_min": int,
     "mem_gb": (int, float),
     "cells_per_task": int,
+    "nodes": int,
+    "tasks_per_node": int,
 }
-"""Name -> type. `workers` are tasks at once, `threads` the cores of one; the rest is SLURM's."""
+"""Name -> type. `workers` are jobs at once; `threads` and `mem_gb` are what a task gets; the rest is SLURM's.
+
+A cell of several `nodes` or `tasks_per_node` is trained by all these tasks together.
+"""
 
 
 def check(name: str, value: Any) -> None:

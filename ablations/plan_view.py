@@ -59,7 +59,7 @@ def _cells(plan: Plan) -> Table:
     seconds, sharing = {task.id: task.seconds for task in plan.tasks}, plan.studies()
     for cell in sorted(plan.cells, key=lambda cell: -len(sharing[cell.id]))[:_MOST_ROWS]:
         state = "[green]reused" if cell.id in plan.reused else "to run"
-        time = clock(seconds[cell.id]) if cell.id in seconds else ""
+        time = clock(seconds[cell.id]) if seconds.get(cell.id) else ""
         table.add_row(cell.name, cell.id, *([_studies_of(sharing[cell.id])] if several else []), state, time)
     if len(plan.cells) > _MOST_ROWS:
         table.add_row(f"... and {len(plan.cells) - _MOST_ROWS} more")

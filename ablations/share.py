@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,21 +22,27 @@ class Share:
     threads: int
 
     def __call__(self, ids: list[str]) -> None:
-        """Do the tasks.
+        """Do the tasks, or train along with the process of rank 0, which does.
 
         Raises:
             RuntimeError: some failed; SLURM then keeps what needs them from starting.
         """
+        from ablations import ranks
         from ablations.work import Work
         from ablations.worker import lane, limit
 
         limit(self.threads)
         sys.path.insert(0, "")
         work = Work.read(Path(self.plan_file))
-        self._leave, self._thread = work.leave, threading.Thread(target=lane, args=(work, ids), daemon=True)
+        rank = ranks.export()
+        self._leave, self._thread = work.leave, _Thread(ranks.follow if rank else lane, work, ids)
         self._thread.start()
         while self._thread.is_alive():  # a join without an end would keep signals waiting
             self._thread.join(0.2)
+        if self._thread.error:
+            raise self._thread.error
+        if rank:
+            return
         _end_if_last(work)
         undone = [task["name"] for task in work.tasks if task["id"] in ids and not work.succeeded(task)]
         if undone:
@@ -48,6 +55,22 @@ class Share:
         self._leave.set()
         self._thread.join()
         return DelayedSubmission(Share(self.plan_file, self.threads), ids)
+
+
+class _Thread(threading.Thread):
+    """Does the work of a task; what it raised is kept in `error`."""
+
+    def __init__(self, do: Callable[[Any, list[str]], None], work: Any, ids: list[str]) -> None:
+        super().__init__(daemon=True)
+        self.do, self.work, self.ids = do, work, ids
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        """Called in the thread."""
+        try:
+            self.do(self.work, self.ids)
+        except Exception as error:
+            self.error = error
 
 
 def _end_if_last(work: Any) -> None:

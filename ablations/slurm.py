@@ -19,20 +19,41 @@ WORKERS = 8
 _NAMED = ("partition", "account", "qos", "gres", "constraint")
 _POLL, _WEEK, _SIGNAL = 2.0, 7 * 24 * 60, 90
 _TIMEOUTS = 1000
+_TOGETHER = ["--kill-on-bad-exit=1", "--wait=60"]
+"""When a task of a cell dies or rank 0 is done, the others do not wait for it for ever."""
 _GIVEN_UP = {"CANCELLED": "cancelled", "OUT_OF_MEMORY": "out of memory", "TIMEOUT": "time limit reached"}
 
 
-def parameters(launch: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What submitit hands to sbatch for every array of a launch.
+def parameters(launch: Mapping[str, Any], name: str, kind: str = "cell") -> dict[str, Any]:
+    """What submitit hands to sbatch for an array of a launch; a stage is one task however many a cell has.
 
     The signal comes ahead of the time limit by at most a quarter of it: time to save a checkpoint.
     """
     minutes = launch.get("time_min", _WEEK)
     asked = {field: launch[field] for field in _NAMED if field in launch}
-    size = {"cpus_per_task": launch.get("threads", 1), "mem": f"{int(launch.get('mem_gb', 4) * 1024)}MB"}
+    nodes, tasks = _processes(launch) if kind == "cell" else (1, 1)
+    memory = int(launch.get("mem_gb", 4) * 1024) * tasks
+    size = {"cpus_per_task": launch.get("threads", 1), "mem": f"{memory}MB"}
+    if nodes * tasks > 1:
+        size |= {"nodes": nodes, "ntasks_per_node": tasks, "srun_args": _TOGETHER}
     limits = {"time": minutes, "signal_delay_s": min(_SIGNAL, 15 * minutes)}
     extra = {"requeue": True, "kill-on-invalid-dep": "yes"}
     return {"job_name": name, **size, **limits, **asked, "additional_parameters": extra}
+
+
+def _processes(launch: Mapping[str, Any]) -> tuple[int, int]:
+    """Nodes, and tasks on each, that train a cell together.
+
+    Raises:
+        UserError: they are several, and several cells are to share them.
+    """
+    nodes, tasks = launch.get("nodes", 1), launch.get("tasks_per_node", 1)
+    if nodes * tasks > 1 and launch.get("cells_per_task", 1) > 1:
+        raise UserError(
+            f"launch: cells_per_task is {launch['cells_per_task']}, but a cell that is trained by"
+            f" {nodes * tasks} tasks (nodes x tasks_per_node) has its job to itself: leave cells_per_task out"
+        )
+    return nodes, tasks
 
 
 def preview(tasks: Sequence[Any], launch: Mapping[str, Any]) -> list[str]:
@@ -46,6 +67,7 @@ def preview(tasks: Sequence[Any], launch: Mapping[str, Any]) -> list[str]:
         lines.append(f"  --array=0-{shares - 1}%{bound}  {len(members)} {members[0]['kind']}s{after}")
     told = parameters(launch, "ablate-<launch>")
     extra = told.pop("additional_parameters")
+    told.pop("srun_args", None)
     flags = {**told, **extra, "signal": f"USR2@{told.pop('signal_delay_s')}"}
     flags.pop("signal_delay_s", None)
     return [*lines, *(f"  --{name.replace('_', '-')}={value}" for name, value in flags.items())]
@@ -73,7 +95,8 @@ def submit(work: Work, launch: Mapping[str, Any]) -> None:
             executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=_TIMEOUTS)
             needs = sorted({sent[need] for need in members[0]["needs"] if need in sent})
             after = [f"afterok:{job}" for job in needs] + ([f"afterany:{before}"] if before else [])
-            executor.update_parameters(**parameters(launch, name(work)), array_parallelism=bound)
+            asked = parameters(launch, name(work), members[0]["kind"])
+            executor.update_parameters(**asked, array_parallelism=bound)
             executor.update_parameters(**({"dependency": ",".join(after)} if after else {}))
             try:
                 jobs = executor.map_array(share, list(ids))

@@ -35,7 +35,9 @@ def start(plan_file: str, threads: int, device: str | None) -> None:
 
 
 def limit(threads: int, device: str | None = None) -> None:
-    """Set threads and GPU of this process; only what is imported afterwards is sure to heed it."""
+    """Set threads and GPU of this process, which works alone; only what is imported afterwards is sure to heed it."""
+    for name in ("RANK", "WORLD_SIZE"):  # of a launcher around this one
+        os.environ.pop(name, None)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -53,7 +55,7 @@ def lane(work: Work, only: Collection[str] | None = None) -> None:
             time.sleep(_PAUSE)
 
 
-def _study(task: Task, work: Work) -> Study:
+def study_of(task: Task, work: Work) -> Study:
     """The study whose system does the task."""
     module, _, attribute = work.sweep(task)["target"].partition(":")
     return getattr(import_module(module), attribute)
@@ -79,9 +81,9 @@ def _do(task: Task, work: Work) -> None:
                 tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
             work.fail(task, reason)
         elif task["kind"] == "stage":
-            _stage(task, work, _study(task, work).system())
+            _stage(task, work, study_of(task, work).system())
         else:
-            _cell(task, work, _study(task, work))
+            _cell(task, work, study_of(task, work))
     if work.stopping():  # asked to go: that is no death
         (folder / "attempts.json").unlink(missing_ok=True)
 
