@@ -44,6 +44,12 @@ def zoo(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Break the sweep parser for an hour (`-- --minutes 5` for less); what breaks it is kept and tested from then on."""
+    session.run("python", "-m", "tests.fuzz.sweeps", *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the ratios of docs/performance.md, one benchmark after another."""
     for name in session.posargs or ("throughput", "overhead", "fewshot", "planning"):

@@ -81,8 +81,16 @@ def _chosen(parts: list[Part], only: Sequence[str]) -> list[Part]:
 
 
 def named(path: Path) -> str:
-    """The study that a sweep file names; `all` if it is a suite."""
-    return load(path).data.get("study", ALL)
+    """The study that a sweep file names; `all` if it is a suite.
+
+    Raises:
+        SweepError: it names something that is no text.
+    """
+    lines = load(path)
+    name = lines.data.get("study", ALL)
+    if not isinstance(name, str):
+        raise lines.error(f"study: expected a study's name, found {name!r}", "study")
+    return name
 
 
 def _part(study: str, path: Path, **options: Any) -> Part:

@@ -41,10 +41,13 @@ class Lines:
         return self.lines.get(path)
 
     def value(self, *path: str) -> Any:
-        """What stands at a path."""
+        """What stands at a path; None for one that is not in the data, such as below a merge key `<<`."""
         found = self.data
         for step in path:
-            found = found[int(step)] if isinstance(found, list) else found.get(step)
+            if isinstance(found, list):
+                found = found[int(step)]
+            else:
+                found = found.get(step) if isinstance(found, dict) else None
         return found
 
     def error(self, message: str, *path: str) -> SweepError:
