@@ -45,7 +45,7 @@ def zoo(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Break the sweep parser for an hour (`-- --minutes 5` for less); what breaks it is kept and tested from then on."""
+    """Break the sweep parser for an hour (`-- --minutes 5` for less); what breaks it is kept and tested."""
     session.run("python", "-m", "tests.fuzz.sweeps", *session.posargs)
 
 
