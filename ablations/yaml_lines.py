@@ -91,6 +91,7 @@ def parse(text: str, file: str) -> Lines:
         raise SweepError(file, mark.line + 1 if mark else None, f"YAML syntax: {problem}") from None
     except (ValueError, RecursionError) as error:
         raise SweepError(file, None, f"YAML value: {error}") from None
+    _place_merged(data, (), lines)
     document = Lines(file, data, lines)
     _check_plain(document, data, ())
     return document
@@ -112,6 +113,17 @@ def _walk(
                 raise SweepError(file, line, f"'{key.value}' stands twice (first on line {lines[here]})")
             lines[here] = line
             _walk(child, here, lines, file, (*above, node))
+
+
+def _place_merged(value: Any, path: Where, lines: dict[Where, int]) -> None:
+    """What a merge key `<<` brought in has the line of its parent."""
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, child in children:
+        here = (*path, str(key))
+        lines.setdefault(here, lines.get(path, 1))
+        _place_merged(child, here, lines)
 
 
 def _check_plain(document: Lines, value: Any, path: Where) -> None:
