@@ -136,7 +136,7 @@ def _changes(line: str) -> st.SearchStrategy[list[str]]:
         keys.map(lambda new: [f"{new}:{value}"]),
         keys.map(lambda new: [line, f"  {new}: [1, 2]"]),
         st.tuples(keys, nasty).map(lambda pair: [line, f"{pair[0]}: {pair[1]}"]),
-        st.tuples(st.integers(0, 80), st.characters()).map(
+        st.tuples(st.integers(0, 80), st.characters(codec="utf-8")).map(
             lambda pair: [line[: pair[0]] + pair[1] + line[pair[0] + 1 :]]
         ),
     )
