@@ -11,6 +11,7 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "executor": str,
     "workers": int,
     "threads": int,
+    "hang_minutes": (int, float),
     "partition": str,
     "account": str,
     "qos": str,
@@ -20,7 +21,8 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "mem_gb": (int, float),
     "cells_per_task": int,
 }
-"""Name -> type. `workers` are tasks at once, `threads` the cores of one; the rest is SLURM's."""
+"""Name -> type. `workers` are tasks at once, `threads` the cores of one, `hang_minutes` how long one may be silent
+before it is ended; the rest is SLURM's."""
 
 
 def check(name: str, value: Any) -> None:

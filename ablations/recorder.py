@@ -29,10 +29,16 @@ class Recorder:
     Attributes:
         send: how points reach the store; None while there is no run.
         should_stop: ends the waiting for a store that is away.
+        alive: is told how far the work is, so that a silent one is known to hang.
     """
 
-    def __init__(self, folder: Path, should_stop: Callable[[], bool] = lambda: False) -> None:
-        self.folder, self.should_stop = folder, should_stop
+    def __init__(
+        self,
+        folder: Path,
+        should_stop: Callable[[], bool] = lambda: False,
+        alive: Callable[[str], None] = lambda where: None,
+    ) -> None:
+        self.folder, self.should_stop, self.alive = folder, should_stop, alive
         self.send: Callable[[list[Point]], None] | None = None
         self.started = time.time()
         self._before = _seconds_of(read_json(folder / "progress.json"))
@@ -55,6 +61,7 @@ class Recorder:
     ) -> None:
         """Note how far the work is; cheap enough for every step."""
         now = time.monotonic()
+        self.alive(f"{phase} step {step}/{total}")
         if phase != self._phase["phase"]:
             self._phase = {"phase": phase, "phase_started": time.time(), "phase_step": step}
         if now - self._written >= _PROGRESS_EVERY or step == total:
@@ -86,6 +93,7 @@ class Recorder:
         """
         begun, pause = time.monotonic(), 0.5
         while True:
+            self.alive("a call to the tracking store")
             try:
                 return call()
             except Exception as error:

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from ablations.files import lease, read_json, write_json
 from ablations.recorder import Recorder
 from ablations.study import Study
 from ablations.system import CellFailed, Context, Interrupted, Stage, System
-from ablations.trial import Pruned, finished, watched
+from ablations.trial import Pruned, finished
+from ablations.trial import watched as on_trial
+from ablations.watchdog import watched
 from ablations.work import Task, Work
 
 MAX_ATTEMPTS = 3
@@ -72,16 +74,16 @@ def _do(task: Task, work: Work) -> None:
     """One task, its log, and its end whatever it is."""
     folder = work.folder(task)
     (folder / "failed.json").unlink(missing_ok=True)
-    with _log_to(folder / "cell.log"):
+    with _log_to(folder / "cell.log"), watched(work, task) as alive:
         if _attempts(folder, work.launch) > MAX_ATTEMPTS:
             reason = f"its worker died {MAX_ATTEMPTS} times (killed, or out of memory?)"
             if task["kind"] == "cell":
                 tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
             work.fail(task, reason)
         elif task["kind"] == "stage":
-            _stage(task, work, _study(task, work).system())
+            _stage(task, work, _study(task, work).system(), alive)
         else:
-            _cell(task, work, _study(task, work))
+            _cell(task, work, _study(task, work), alive)
     if work.stopping():  # asked to go: that is no death
         (folder / "attempts.json").unlink(missing_ok=True)
 
@@ -94,9 +96,9 @@ def _attempts(folder: Path, launch: str) -> int:
     return count
 
 
-def _stage(task: Task, work: Work, system: System) -> None:
+def _stage(task: Task, work: Work, system: System, alive: Callable[[str], None]) -> None:
     stage, folder = Stage(**task["payload"]), work.folder(task)
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, work.stopping, alive)
     try:
         if not system.stage_ready(stage, folder):  # another sweep may have made it since the plan
             system.run_stage(stage, Context(folder, {}, recorder.report, work.stopping))
@@ -109,11 +111,11 @@ def _stage(task: Task, work: Work, system: System) -> None:
         write_json(folder / "finished.json", {"seconds": recorder.seconds()})
 
 
-def _cell(task: Task, work: Work, study: Study) -> None:
+def _cell(task: Task, work: Work, study: Study, alive: Callable[[str], None]) -> None:
     """A cell from its run's beginning to its end; the store may be away for a while."""
     cell, folder = Cell(**task["payload"]["cell"]), work.folder(task)
     write_json(folder / "config.json", cell.config)
-    recorder, run_id = Recorder(folder, work.stopping), None
+    recorder, run_id = Recorder(folder, work.stopping, alive), None
     try:
         run_id = recorder.deliver(lambda: _begin(cell, task, work, study))
         recorder.send = lambda points: tracking.log_steps(work.about["tracking_uri"], run_id, points)
@@ -148,7 +150,7 @@ def _begin(cell: Cell, task: Task, work: Work, study: Study) -> str:
 def _context(task: Task, work: Work, recorder: Recorder) -> Context:
     stages = {name: work.runs / "stages" / stage for name, stage in task["payload"]["stages"].items()}
     trial = task["payload"].get("trial")
-    report = watched(recorder.report, trial) if trial else recorder.report
+    report = on_trial(recorder.report, trial) if trial else recorder.report
     return Context(work.folder(task), stages, report, work.stopping)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
@@ -38,8 +39,8 @@ def result(gain: int, seed: int, steps: int) -> int:
 
 class LabSystem:
     """Modes: plain; fragile (fails while a file `trouble` lies in the run folder); deadly (kills its process);
-    deaf (never looks whether it should stop);
-    hungry (eats memory)."""
+    deaf (never looks whether it should stop); hungry (eats memory);
+    hanging and stuck (sleep for good, the latter holding the interpreter, while `trouble` lies there)."""
 
     schema_version = 1
     indifferent = ()
@@ -87,9 +88,14 @@ class LabSystem:
 
 
 def _misbehave(mode: str, step: int, context: Context) -> None:
-    if mode == "fragile" and step == 3 and (context.folder.parent / "trouble").exists():
-        print("about to fail")
-        raise CellFailed("loss is not finite at step 3 [nan]")
+    if step == 3 and (context.folder.parent / "trouble").exists():
+        if mode == "fragile":
+            print("about to fail")
+            raise CellFailed("loss is not finite at step 3 [nan]")
+        if mode == "hanging":
+            time.sleep(3600)
+        while mode == "stuck":
+            ctypes.PyDLL(None).sleep(3600)  # a signal wakes it
     if mode == "hungry":
         _eaten.append(bytearray(200_000_000))
     if mode == "deadly" and step == 3:
