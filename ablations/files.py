@@ -20,8 +20,12 @@ _BEAT = 5.0
 def write_json(path: Path, data: Any) -> None:
     """Publish JSON in one atomic rename."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    draft.write_text(json.dumps(data))
-    os.replace(draft, path)
+    try:
+        draft.write_text(json.dumps(data))
+        os.replace(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Any | None:
@@ -73,13 +77,13 @@ def _take(path: Path, me: dict[str, Any]) -> bool:
     if path.exists() and (holder(path) is not None or not _bury(path, dead)):
         return False
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-    draft.write_text(json.dumps(me))
     try:
+        draft.write_text(json.dumps(me))
         os.link(draft, path)  # fails if somebody else holds it, and never shows a half-written lease
     except FileExistsError:
         return False
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     return True
 
 

@@ -114,7 +114,7 @@ class Recorder:
 
     def _keep(self, points: list[Point]) -> None:
         with open(self._waiting, "a") as file:
-            file.writelines(json.dumps(point) + "\n" for point in points)
+            file.writelines("\n" + json.dumps(point) for point in points)  # ends a line that was cut short
         self._unsent += len(points)
 
     def _try_send(self) -> None:

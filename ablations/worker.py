@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -105,8 +106,8 @@ def _stage(task: Task, work: Work, system: System, alive: Callable[[str], None])
     except Interrupted as reason:
         print(reason)
     except Exception as error:
-        print(traceback.format_exc())
-        work.fail(task, _reason(error))
+        _print_error()
+        work.fail(task, _reason(error, folder))
     else:
         write_json(folder / "finished.json", {"seconds": recorder.seconds()})
 
@@ -129,10 +130,10 @@ def _cell(task: Task, work: Work, study: Study, alive: Callable[[str], None]) ->
     except Exception as error:
         if run_id is not None and _ends_a_trial(error, task):
             return _prune(run_id, task, work, recorder, str(error))
-        print(traceback.format_exc())
+        _print_error()
         log = "\n".join((folder / "cell.log").read_text().splitlines()[-_LOG_LINES:])
-        _close(run_id, work, recorder, _reason(error), log, interrupted=False)
-        work.fail(task, _reason(error))
+        _close(run_id, work, recorder, _reason(error, folder), log, interrupted=False)
+        work.fail(task, _reason(error, folder))
     else:
         write_json(folder / "finished.json", {"run_id": run_id, "seconds": spent})
         if trial := task["payload"].get("trial"):
@@ -183,21 +184,37 @@ def _close(
             tracking.fail_cell(work.about["tracking_uri"], run_id, reason, log, interrupted=interrupted)
 
 
-def _reason(error: Exception) -> str:
+def _print_error() -> None:
+    with contextlib.suppress(OSError):  # the log's disk may be what is full
+        print(traceback.format_exc())
+
+
+def _reason(error: BaseException, folder: Path) -> str:
+    if _disk_is_full(error):
+        return f"no space left in {folder}: free some; the same command goes on from the last checkpoint"
     return str(error) if isinstance(error, CellFailed) else f"{type(error).__name__}: {error}"
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    """Whether that is behind an error, or behind those that libraries made of it."""
+    if error is None:
+        return False
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    return (
+        full or os.strerror(errno.ENOSPC) in str(error) or _disk_is_full(error.__cause__ or error.__context__)
+    )
 
 
 @contextlib.contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """Everything printed, warned or logged while a task runs goes to its log."""
-    with (
-        open(path, "a", buffering=1) as log,
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
-        handler = logging.StreamHandler(log)
-        logging.getLogger().addHandler(handler)
-        try:
+    log = open(path, "a", buffering=1)  # noqa: SIM115 - its closing, and only that, may fail
+    handler = logging.StreamHandler(log)
+    logging.getLogger().addHandler(handler)
+    try:
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             yield
-        finally:
-            logging.getLogger().removeHandler(handler)
+    finally:
+        logging.getLogger().removeHandler(handler)
+        with contextlib.suppress(OSError):  # what a full disk did not take
+            log.close()

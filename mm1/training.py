@@ -16,7 +16,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 
-from mm1.checkpoint import SaveRegularly, newest
+from mm1.checkpoint import Direct, SaveRegularly, newest
 from mm1.optimizer import adamw, warmup_cosine
 
 Report = Callable[..., None]
@@ -191,7 +191,7 @@ def fit(
         precision=budget.precision,
         callbacks=[SaveRegularly(folder, budget.checkpoint_every, should_stop)],
         num_nodes=int(os.environ.get("SLURM_NNODES", 1)),
-        plugins=_slurm(),
+        plugins=[Direct(), *_slurm()],
         default_root_dir=folder,
         logger=False,
         enable_checkpointing=False,

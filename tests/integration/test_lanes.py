@@ -170,3 +170,25 @@ def test_cells_that_hang_are_ended_and_the_others_go_on(lab: Any) -> None:
     code, shown = lab.launch()
     assert code == 0, shown
     assert lab.cells()["gain=1 mode=stuck seed=0"].metrics["value"] == result(1, 0, 6)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_once_there_is_room_the_sweep_goes_on(lab: Any, small_disk: Any) -> None:
+    small_disk(2, lab.runs.name)
+    lab.write(
+        "axes: {gain: [1]}\nset: {mode: greedy, steps: 20, pause: 0.02}\nlaunch: {executor: local, workers: 1}\n"
+    )
+    (lab.runs / "trouble").touch()
+    code, shown = lab.launch()
+    assert code == 1, shown
+    assert "space left" in shown
+    assert lab.cells()["gain=1 seed=0"].tags["ablate.reason"].startswith("no space left in ")
+    (lab.runs / "ballast").unlink()
+    (lab.runs / "trouble").unlink()
+    code, shown = lab.launch()
+    assert code == 0, shown
+    steps = lab.steps("gain=1 seed=0")
+    assert steps[-15:] == list(range(6, 21)), "on from the checkpoint before the disk was full"
+    run = lab.cells()["gain=1 seed=0"]
+    assert run.metrics["value"] == result(1, 0, 20)
+    assert {step for step, _ in tracking.history(lab.uri, run.run_id, "loss")} == set(range(1, 21))
