@@ -40,16 +40,16 @@ class Recorder:
     ) -> None:
         self.folder, self.should_stop, self.alive = folder, should_stop, alive
         self.send: Callable[[list[Point]], None] | None = None
-        self.started = time.time()
-        self._before = _seconds_of(read_json(folder / "progress.json"))
+        self._begun = time.monotonic()  # the clock on the wall may be set while a cell runs
+        self._before = (read_json(folder / "progress.json") or {}).get("seconds", 0.0)
         self._unsent = 0  # points since the last try
-        self._phase = {"phase": "", "phase_started": self.started, "phase_step": 0}
+        self._phase, self._phase_begun = {"phase": "", "phase_step": 0}, self._begun
         self._written, self._sent, self._pause = 0.0, time.monotonic(), _SEND_EVERY
         self._waiting = folder / "metrics.jsonl"
 
     def seconds(self) -> float:
         """Work so far, with that of earlier attempts which this one goes on from."""
-        return self._before + time.time() - self.started
+        return self._before + time.monotonic() - self._begun
 
     def report(
         self,
@@ -63,7 +63,7 @@ class Recorder:
         now = time.monotonic()
         self.alive(f"{phase} step {step}/{total}")
         if phase != self._phase["phase"]:
-            self._phase = {"phase": phase, "phase_started": time.time(), "phase_step": step}
+            self._phase, self._phase_begun = {"phase": phase, "phase_step": step}, now
         if now - self._written >= _PROGRESS_EVERY or step == total:
             self._written = now
             self._write(step, total, loss)
@@ -106,7 +106,8 @@ class Recorder:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _write(self, step: int, total: int, loss: float | None) -> None:
-        about = {"started": self.started, "updated": time.time(), "before": self._before, "pid": os.getpid()}
+        spent = {"seconds": self.seconds(), "phase_seconds": time.monotonic() - self._phase_begun}
+        about = {**spent, "updated": time.time(), "pid": os.getpid()}
         write_json(
             self.folder / "progress.json",
             {**self._phase, "step": step, "total": total, "loss": loss, **about},
@@ -127,10 +128,6 @@ class Recorder:
             self._pause = min(2 * self._pause, 4 * _LONGEST_PAUSE)
             print(f"tracking store: {error}; metrics are kept on disk")
         self._sent = time.monotonic()
-
-
-def _seconds_of(told: Mapping[str, float] | None) -> float:
-    return 0.0 if told is None else told["before"] + told["updated"] - told["started"]
 
 
 def _whole_lines(file: Path) -> list[Any]:
