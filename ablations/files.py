@@ -20,8 +20,12 @@ _BEAT = 5.0
 def write_json(path: Path, data: Any) -> None:
     """Publish JSON in one atomic rename."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    draft.write_text(json.dumps(data))
-    os.replace(draft, path)
+    try:
+        draft.write_text(json.dumps(data))
+        os.replace(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Any | None:
@@ -54,7 +58,8 @@ def lease(path: Path) -> Iterator[bool]:
 def holder(path: Path) -> dict[str, Any] | None:
     """Who holds a lease now, or None if it is free or its holder is dead.
 
-    On this machine the process tells (a heartbeat would lie after a sleep), elsewhere the heartbeat.
+    On this machine the process tells (a heartbeat would lie after a sleep), elsewhere the heartbeat: it has to be near
+    the present, for a clock that was set back makes the last beat of a dead holder lie in the future.
     """
     found = read_json(path)
     if found is None:
@@ -62,7 +67,7 @@ def holder(path: Path) -> dict[str, Any] | None:
     if found["host"] == socket.gethostname():
         return found if _alive(found["pid"], found["started"]) else None
     try:
-        return found if time.time() - path.stat().st_mtime <= STALE else None
+        return found if abs(time.time() - path.stat().st_mtime) <= STALE else None
     except OSError:
         return None
 
@@ -70,17 +75,33 @@ def holder(path: Path) -> dict[str, Any] | None:
 def _take(path: Path, me: dict[str, Any]) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     dead = read_json(path)
-    if path.exists() and (holder(path) is not None or not _bury(path, dead)):
+    if path.exists() and (holder(path) is not None or _beats(path, dead) or not _bury(path, dead)):
         return False
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-    draft.write_text(json.dumps(me))
     try:
+        draft.write_text(json.dumps(me))
         os.link(draft, path)  # fails if somebody else holds it, and never shows a half-written lease
     except FileExistsError:
         return False
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     return True
+
+
+def _beats(path: Path, held: Any) -> bool:
+    """Whether the heart of a lease from elsewhere beats while one listens, though dead by the clock, which may jump."""
+    if held is None or held["host"] == socket.gethostname():
+        return False
+    end = time.monotonic() + 2.5 * _BEAT
+    try:
+        last = path.stat().st_mtime_ns
+        while time.monotonic() < end:
+            time.sleep(_BEAT / 10)
+            if path.stat().st_mtime_ns != last:
+                return True
+    except OSError:
+        return True  # it has been released or taken meanwhile
+    return False
 
 
 def _bury(path: Path, dead: Any) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations import slurm
+from ablations import preflight, slurm
 from ablations.errors import UserError
 from ablations.files import holder
 from ablations.interrupts import shielded
@@ -117,10 +117,13 @@ def _watch(launch: Mapping[str, Any], work: Work, progress: Progress, lanes: lis
         if left and not work.stop.exists():  # a lane ends by itself only when nothing is left
             deaths += len(ended)
             if deaths > (MAX_ATTEMPTS + 1) * wanted:
-                return _last_words(ended)
+                return _last_words(work, ended)
             if len(lanes) < min(wanted, len(left)):
-                lanes.append(_submit(executor, launch, work, _freest(devices, lanes)))
-                continue
+                try:
+                    lanes.append(_submit(executor, launch, work, _freest(devices, lanes)))
+                    continue
+                except OSError:  # a disk that is full, or away for a moment
+                    deaths += 1
         progress.refresh()
         time.sleep(_POLL)
 
@@ -144,7 +147,11 @@ def _freest(devices: list[str], lanes: list[Lane]) -> str | None:
     return min(devices, key=used.count, default=None)
 
 
-def _last_words(ended: list[Lane]) -> str:
+def _last_words(work: Work, ended: list[Lane]) -> str:
+    try:
+        preflight.check_writable(work.runs, "the runs folder")
+    except UserError as error:
+        return str(error)
     for one in ended:
         text = one.job.stderr() or ""
         if text.strip():

@@ -17,6 +17,7 @@ from ablations.files import holder, lease, write_json
 from ablations.part import Part
 from ablations.plan import Plan
 from ablations.progress import Progress
+from ablations.watchdog import HANG_MINUTES
 from ablations.work import Work
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _run(
     work = attach.running(folder, going_on) if launch.get("executor") == "slurm" else None
     if work is None:
         begun = _declare(uri, plan)
-        work = _lay_out(folder, plan, begun, {"tracking_uri": uri, "workers": lanes.workers(launch)})
+        work = _lay_out(folder, plan, begun, {"tracking_uri": uri, **_settings(launch)})
     else:
         console.print("Attached to the sweep that is on the cluster.", highlight=False)
         begun = {key: sweep["parent"] for key, sweep in work.about["sweeps"].items()}
@@ -83,6 +84,13 @@ def _run(
         code = _drive(launch, work, console)
     _close(uri, plan, begun, work, code, console)
     return code
+
+
+def _settings(launch: Mapping[str, Any]) -> dict[str, Any]:
+    """What lanes have to know. A cell inside the launcher is not watched: to end it would end everything."""
+    inline = launch.get("executor") == "inline"
+    silence = None if inline else launch.get("hang_minutes", HANG_MINUTES)
+    return {"workers": lanes.workers(launch), "hang_minutes": silence}
 
 
 def _declare(uri: str, plan: Plan) -> dict[str, str]:

@@ -11,6 +11,7 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "executor": str,
     "workers": int,
     "threads": int,
+    "hang_minutes": (int, float),
     "partition": str,
     "account": str,
     "qos": str,
@@ -22,7 +23,8 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "nodes": int,
     "tasks_per_node": int,
 }
-"""Name -> type. `workers` are jobs at once; `threads` and `mem_gb` are what a task gets; the rest is SLURM's.
+"""Name -> type. `workers` are jobs at once; `threads` and `mem_gb` are what a task gets, `hang_minutes` how long it may
+be silent before it is ended; the rest is SLURM's.
 
 A cell of several `nodes` or `tasks_per_node` is trained by all these tasks together.
 """

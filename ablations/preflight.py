@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ablations.errors import UserError
 from ablations.tracking import sqlite_file
 
+_LITTLE = 1 << 16
 TIMEOUT = 5.0
 """Seconds a tracking server has to answer."""
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -33,7 +34,8 @@ def check_writable(folder: Path, what: str, option: str = "--runs") -> None:
     """
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
-        tempfile.TemporaryFile(dir=nearest).close()
+        with tempfile.TemporaryFile(dir=nearest) as file:
+            file.write(bytes(_LITTLE))
     except OSError as error:
         above = "" if nearest == folder else f" (nearest existing: {nearest})"
         reason = f"{folder}{above}: {error.strerror}"

@@ -147,7 +147,7 @@ def _cells(told: Mapping[str, Any] | None, now: str) -> tuple[str, str, str, str
 def _phase_left(told: Mapping[str, Any]) -> float:
     """Seconds that the phase will still take, by the pace of this attempt."""
     done = told["step"] - told["phase_step"]
-    pace = (told["updated"] - told["phase_started"]) / done if done > 0 else 0.0
+    pace = told.get("phase_seconds", 0.0) / done if done > 0 else 0.0
     return pace * (told["total"] - told["step"])
 
 
@@ -167,8 +167,7 @@ def _task_left(whole: float, work: Work, task: Task) -> float:
     told = read_json(work.folder(task) / "progress.json")
     if told is None:
         return whole
-    spent = told["before"] + told["updated"] - told["started"]
-    return max(whole - spent, _phase_left(told))
+    return max(whole - told.get("seconds", 0.0), _phase_left(told))
 
 
 def _clock(seconds: float) -> str:

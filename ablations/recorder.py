@@ -29,21 +29,27 @@ class Recorder:
     Attributes:
         send: how points reach the store; None while there is no run.
         should_stop: ends the waiting for a store that is away.
+        alive: is told how far the work is, so that a silent one is known to hang.
     """
 
-    def __init__(self, folder: Path, should_stop: Callable[[], bool] = lambda: False) -> None:
-        self.folder, self.should_stop = folder, should_stop
+    def __init__(
+        self,
+        folder: Path,
+        should_stop: Callable[[], bool] = lambda: False,
+        alive: Callable[[str], None] = lambda where: None,
+    ) -> None:
+        self.folder, self.should_stop, self.alive = folder, should_stop, alive
         self.send: Callable[[list[Point]], None] | None = None
-        self.started = time.time()
-        self._before = _seconds_of(read_json(folder / "progress.json"))
+        self._begun = time.monotonic()  # the clock on the wall may be set while a cell runs
+        self._before = (read_json(folder / "progress.json") or {}).get("seconds", 0.0)
         self._unsent = 0  # points since the last try
-        self._phase = {"phase": "", "phase_started": self.started, "phase_step": 0}
+        self._phase, self._phase_begun = {"phase": "", "phase_step": 0}, self._begun
         self._written, self._sent, self._pause = 0.0, time.monotonic(), _SEND_EVERY
         self._waiting = folder / "metrics.jsonl"
 
     def seconds(self) -> float:
         """Work so far, with that of earlier attempts which this one goes on from."""
-        return self._before + time.time() - self.started
+        return self._before + time.monotonic() - self._begun
 
     def report(
         self,
@@ -55,8 +61,9 @@ class Recorder:
     ) -> None:
         """Note how far the work is; cheap enough for every step."""
         now = time.monotonic()
+        self.alive(f"{phase} step {step}/{total}")
         if phase != self._phase["phase"]:
-            self._phase = {"phase": phase, "phase_started": time.time(), "phase_step": step}
+            self._phase, self._phase_begun = {"phase": phase, "phase_step": step}, now
         if now - self._written >= _PROGRESS_EVERY or step == total:
             self._written = now
             self._write(step, total, loss)
@@ -86,6 +93,7 @@ class Recorder:
         """
         begun, pause = time.monotonic(), 0.5
         while True:
+            self.alive("a call to the tracking store")
             try:
                 return call()
             except Exception as error:
@@ -98,7 +106,8 @@ class Recorder:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _write(self, step: int, total: int, loss: float | None) -> None:
-        about = {"started": self.started, "updated": time.time(), "before": self._before, "pid": os.getpid()}
+        spent = {"seconds": self.seconds(), "phase_seconds": time.monotonic() - self._phase_begun}
+        about = {**spent, "updated": time.time(), "pid": os.getpid()}
         write_json(
             self.folder / "progress.json",
             {**self._phase, "step": step, "total": total, "loss": loss, **about},
@@ -106,7 +115,7 @@ class Recorder:
 
     def _keep(self, points: list[Point]) -> None:
         with open(self._waiting, "a") as file:
-            file.writelines(json.dumps(point) + "\n" for point in points)
+            file.writelines("\n" + json.dumps(point) for point in points)  # ends a line that was cut short
         self._unsent += len(points)
 
     def _try_send(self) -> None:
@@ -119,10 +128,6 @@ class Recorder:
             self._pause = min(2 * self._pause, 4 * _LONGEST_PAUSE)
             print(f"tracking store: {error}; metrics are kept on disk")
         self._sent = time.monotonic()
-
-
-def _seconds_of(told: Mapping[str, float] | None) -> float:
-    return 0.0 if told is None else told["before"] + told["updated"] - told["started"]
 
 
 def _whole_lines(file: Path) -> list[Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sys
 import time
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from ablations.files import lease, read_json, write_json
 from ablations.recorder import Recorder
 from ablations.study import Study
 from ablations.system import CellFailed, Context, Interrupted, Stage, System
-from ablations.trial import Pruned, finished, watched
+from ablations.trial import Pruned, finished
+from ablations.trial import watched as on_trial
+from ablations.watchdog import watched
 from ablations.work import Task, Work
 
 MAX_ATTEMPTS = 3
@@ -74,16 +77,16 @@ def _do(task: Task, work: Work) -> None:
     """One task, its log, and its end whatever it is."""
     folder = work.folder(task)
     (folder / "failed.json").unlink(missing_ok=True)
-    with _log_to(folder / "cell.log"):
+    with _log_to(folder / "cell.log"), watched(work, task) as alive:
         if _attempts(folder, work.launch) > MAX_ATTEMPTS:
             reason = f"its worker died {MAX_ATTEMPTS} times (killed, or out of memory?)"
             if task["kind"] == "cell":
                 tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
             work.fail(task, reason)
         elif task["kind"] == "stage":
-            _stage(task, work, study_of(task, work).system())
+            _stage(task, work, study_of(task, work).system(), alive)
         else:
-            _cell(task, work, study_of(task, work))
+            _cell(task, work, study_of(task, work), alive)
     if work.stopping():  # asked to go: that is no death
         (folder / "attempts.json").unlink(missing_ok=True)
 
@@ -96,26 +99,26 @@ def _attempts(folder: Path, launch: str) -> int:
     return count
 
 
-def _stage(task: Task, work: Work, system: System) -> None:
+def _stage(task: Task, work: Work, system: System, alive: Callable[[str], None]) -> None:
     stage, folder = Stage(**task["payload"]), work.folder(task)
-    recorder = Recorder(folder)
+    recorder = Recorder(folder, work.stopping, alive)
     try:
         if not system.stage_ready(stage, folder):  # another sweep may have made it since the plan
             system.run_stage(stage, Context(folder, {}, recorder.report, work.stopping))
     except Interrupted as reason:
         print(reason)
     except Exception as error:
-        print(traceback.format_exc())
-        work.fail(task, _reason(error))
+        _print_error()
+        work.fail(task, _reason(error, folder))
     else:
         write_json(folder / "finished.json", {"seconds": recorder.seconds()})
 
 
-def _cell(task: Task, work: Work, study: Study) -> None:
+def _cell(task: Task, work: Work, study: Study, alive: Callable[[str], None]) -> None:
     """A cell from its run's beginning to its end; the store may be away for a while."""
     cell, folder = Cell(**task["payload"]["cell"]), work.folder(task)
     write_json(folder / "config.json", cell.config)
-    recorder, run_id = Recorder(folder, work.stopping), None
+    recorder, run_id = Recorder(folder, work.stopping, alive), None
     try:
         run_id = recorder.deliver(lambda: _begin(cell, task, work, study))
         recorder.send = lambda points: tracking.log_steps(work.about["tracking_uri"], run_id, points)
@@ -129,10 +132,10 @@ def _cell(task: Task, work: Work, study: Study) -> None:
     except Exception as error:
         if run_id is not None and _ends_a_trial(error, task):
             return _prune(run_id, task, work, recorder, str(error))
-        print(traceback.format_exc())
+        _print_error()
         log = "\n".join((folder / "cell.log").read_text().splitlines()[-_LOG_LINES:])
-        _close(run_id, work, recorder, _reason(error), log, interrupted=False)
-        work.fail(task, _reason(error))
+        _close(run_id, work, recorder, _reason(error, folder), log, interrupted=False)
+        work.fail(task, _reason(error, folder))
     else:
         write_json(folder / "finished.json", {"run_id": run_id, "seconds": spent})
         if trial := task["payload"].get("trial"):
@@ -150,7 +153,7 @@ def _begin(cell: Cell, task: Task, work: Work, study: Study) -> str:
 def _context(task: Task, work: Work, recorder: Recorder) -> Context:
     stages = {name: work.runs / "stages" / stage for name, stage in task["payload"]["stages"].items()}
     trial = task["payload"].get("trial")
-    report = watched(recorder.report, trial) if trial else recorder.report
+    report = on_trial(recorder.report, trial) if trial else recorder.report
     return Context(work.folder(task), stages, report, work.stopping)
 
 
@@ -183,21 +186,37 @@ def _close(
             tracking.fail_cell(work.about["tracking_uri"], run_id, reason, log, interrupted=interrupted)
 
 
-def _reason(error: Exception) -> str:
+def _print_error() -> None:
+    with contextlib.suppress(OSError):  # the log's disk may be what is full
+        print(traceback.format_exc())
+
+
+def _reason(error: BaseException, folder: Path) -> str:
+    if _disk_is_full(error):
+        return f"no space left in {folder}: free some; the same command goes on from the last checkpoint"
     return str(error) if isinstance(error, CellFailed) else f"{type(error).__name__}: {error}"
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    """Whether that is behind an error, or behind those that libraries made of it."""
+    if error is None:
+        return False
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    return (
+        full or os.strerror(errno.ENOSPC) in str(error) or _disk_is_full(error.__cause__ or error.__context__)
+    )
 
 
 @contextlib.contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """Everything printed, warned or logged while a task runs goes to its log."""
-    with (
-        open(path, "a", buffering=1) as log,
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
-        handler = logging.StreamHandler(log)
-        logging.getLogger().addHandler(handler)
-        try:
+    log = open(path, "a", buffering=1)  # noqa: SIM115 - its closing, and only that, may fail
+    handler = logging.StreamHandler(log)
+    logging.getLogger().addHandler(handler)
+    try:
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             yield
-        finally:
-            logging.getLogger().removeHandler(handler)
+    finally:
+        logging.getLogger().removeHandler(handler)
+        with contextlib.suppress(OSError):  # what a full disk did not take
+            log.close()

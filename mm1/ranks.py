@@ -16,17 +16,17 @@ def world() -> int:
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
-def trainer_settings() -> dict[str, Any]:
-    """What Lightning's Trainer has to know of them. Their launcher owns signals and requeueing, Lightning neither."""
+def trainer_settings(*plugins: Any) -> dict[str, Any]:
+    """What Lightning's Trainer has to know of them, and `plugins`. Their launcher owns signals and requeueing."""
     from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
     if world() == 1:
-        return {"devices": 1, "plugins": [LightningEnvironment()]}
+        return {"devices": 1, "plugins": [*plugins, LightningEnvironment()]}
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", world()))
     nodes = world() // beside
     return {
         "devices": beside,
         "num_nodes": nodes,
         "strategy": "ddp",
-        "plugins": [TorchElasticEnvironment()],
+        "plugins": [*plugins, TorchElasticEnvironment()],
     }

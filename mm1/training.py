@@ -15,7 +15,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 
-from mm1.checkpoint import SaveRegularly, newest
+from mm1.checkpoint import Direct, SaveRegularly, newest
 from mm1.optimizer import adamw, warmup_cosine
 from mm1.ranks import trainer_settings
 
@@ -212,7 +212,7 @@ def fit(
         gradient_clip_val=budget.clip,
         precision=budget.precision,
         callbacks=[SaveRegularly(folder, budget.checkpoint_every, should_stop)],
-        **trainer_settings(),
+        **trainer_settings(Direct()),
         default_root_dir=folder,
         logger=False,
         enable_checkpointing=False,

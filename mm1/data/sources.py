@@ -44,16 +44,41 @@ def open_source(source: Source) -> DocumentSource:
     files = sorted(glob.glob(source.path, recursive=True))
     if not files:
         raise ValueError(f"no file matches '{source.path}' ({source.format})")
+    read = _READERS[source.format]
     try:
-        documents = _READERS[source.format](files)
+        documents = read(files)
     except Exception as error:  # the libraries behind the readers raise what they like
-        raise ValueError(f"'{source.path}' cannot be read as {source.format}: {error}") from error
+        which, why = _culprit(read, files) or source.path, _first(error)
+        raise ValueError(f"'{which}' cannot be read as {source.format}: {why}") from error
     if not len(documents):
         raise ValueError(f"no document in '{source.path}' ({source.format})")
     return documents
 
 
 def world_sources(folder: Path) -> dict[str, DocumentSource]:
-    """The three sources of a micro world on disk."""
+    """The three sources of a micro world on disk.
+
+    Raises:
+        ValueError: a file is cut short.
+    """
     manifest = json.loads((folder / "manifest.json").read_text())["sources"]
-    return {name: read_arrow([str(folder / name)], about["digest"]) for name, about in manifest.items()}
+    try:
+        return {name: read_arrow([str(folder / name)], about["digest"]) for name, about in manifest.items()}
+    except ValueError as error:
+        raise ValueError(f"{error}; remove the folder {folder}, and the world is made again") from error
+
+
+def _culprit(read: Callable[[list[str]], DocumentSource], files: list[str]) -> str | None:
+    """The first file that cannot be read by itself: libraries that read many seldom say which it was."""
+    for file in files:
+        try:
+            read([file])
+        except Exception:
+            return file
+    return None
+
+
+def _first(error: BaseException) -> BaseException:
+    """What was raised first, behind what libraries made of it."""
+    before = error.__cause__ or error.__context__
+    return error if before is None else _first(before)

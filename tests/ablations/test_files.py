@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -80,6 +81,42 @@ def test_elsewhere_the_heartbeat_tells(tmp_path: Path) -> None:
     assert holder(path)["host"] == "another"
     os.utime(path, (0, time.time() - files.STALE - 1))
     assert holder(path) is None
+
+
+@pytest.mark.parametrize("hour", [3600, -3600])
+def test_a_lease_from_elsewhere_is_not_taken_while_its_heart_beats_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hour: int
+) -> None:
+    monkeypatch.setattr(files, "_BEAT", 0.1)
+    path, stop = tmp_path / "lease.json", threading.Event()
+    write_json(path, {"pid": 1, "host": "another", "started": "1"})
+
+    def beat() -> None:
+        while not stop.wait(0.1):
+            os.utime(path, (0, time.time() + hour))
+
+    os.utime(path, (0, time.time() + hour))
+    heart = threading.Thread(target=beat)
+    heart.start()
+    with lease(path) as mine:
+        assert not mine
+    stop.set()
+    heart.join()
+    assert holder(path) is None
+    with lease(path) as mine:
+        assert mine
+
+
+def test_a_lease_on_this_machine_is_held_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clock = tmp_path / "lease.json", time.time
+    with lease(path):
+        for hour in (3600, -3600):
+            monkeypatch.setattr(time, "time", lambda hour=hour: clock() + hour)
+            assert state(tmp_path) == "running"
+            with lease(path) as second:
+                assert not second
 
 
 def test_the_heartbeat_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

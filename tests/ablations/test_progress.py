@@ -30,8 +30,8 @@ def make(folder: Path, cells: int = 3) -> Work:
 
 def told(folder: Path, step: int, total: int, seconds: float, first: int = 0) -> None:
     now = time.time()
-    where = {"phase": "train", "phase_started": now - seconds, "phase_step": first, "loss": 1.25}
-    when = {"started": now - seconds, "updated": now, "before": 0.0, "pid": 1}
+    where = {"phase": "train", "phase_seconds": seconds, "phase_step": first, "loss": 1.25}
+    when = {"seconds": seconds, "updated": now, "pid": 1}
     write_json(folder / "progress.json", {**where, **when, "step": step, "total": total})
 
 

@@ -120,6 +120,23 @@ def test_seconds_add_up_over_attempts(tmp_path: Path) -> None:
     assert 0.2 <= second.seconds() < 0.29
 
 
+@pytest.mark.parametrize("hour", [3600.0, -3600.0])
+def test_a_clock_that_is_set_changes_neither_the_seconds_nor_the_estimate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hour: float
+) -> None:
+    clock = time.time
+    first = Recorder(tmp_path)
+    first.report("train", 0, 100)
+    monkeypatch.setattr(time, "time", lambda: clock() + hour)
+    time.sleep(0.2)
+    first.report("train", 100, 100)
+    told = read_json(tmp_path / "progress.json")
+    assert 0.2 <= told["seconds"] < 1
+    assert 0.2 <= told["phase_seconds"] < 1
+    monkeypatch.setattr(time, "time", clock)
+    assert 0.2 <= Recorder(tmp_path).seconds() < 1
+
+
 def test_reporting_is_cheap(tmp_path: Path) -> None:
     work = recorder(tmp_path, Store())
     begun = time.perf_counter()

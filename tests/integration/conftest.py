@@ -18,6 +18,7 @@ from rich.console import Console
 
 LAB = Path(__file__).parent / "lab"
 sys.path[:0] = [str(LAB), str(Path(__file__).parent)]
+MODULES = os.pathsep.join(filter(None, [str(LAB), os.environ.get("PYTHONPATH")]))
 
 
 @dataclass
@@ -87,7 +88,7 @@ class Lab:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
-        return kept | {"PYTHONPATH": str(LAB), "MLFLOW_TRACKING_URI": self.uri, "OMP_NUM_THREADS": "1"}
+        return kept | {"PYTHONPATH": MODULES, "MLFLOW_TRACKING_URI": self.uri, "OMP_NUM_THREADS": "1"}
 
 
 def wait_until(true: Callable[[], Any], seconds: float = 60) -> Any:
@@ -121,7 +122,7 @@ def lab(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> I
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    monkeypatch.setenv("PYTHONPATH", str(LAB))
+    monkeypatch.setenv("PYTHONPATH", MODULES)
     yield place
 
 

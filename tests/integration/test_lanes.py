@@ -145,3 +145,50 @@ def test_a_killed_launcher_can_be_followed_by_another(lab: Any, wait: Wait) -> N
     for gain in range(1, 5):
         assert lab.steps(f"gain={gain} seed=0") == list(range(1, 31)), "the lanes that live go on"
         assert lab.cells()[f"gain={gain} seed=0"].metrics["value"] == result(gain, 0, 30)
+
+
+@pytest.mark.slow
+def test_cells_that_hang_are_ended_and_the_others_go_on(lab: Any) -> None:
+    lab.write(
+        "axes: {mode: [hanging, stuck, plain]}\nlaunch: {executor: local, workers: 2, hang_minutes: 0.2}\n"
+    )
+    lab.runs.mkdir()
+    (lab.runs / "trouble").touch()
+    code, shown = lab.launch()
+    assert code == 1, shown
+    assert "2 of 3 tasks failed" in shown
+    runs = lab.cells()
+    assert runs["gain=1 mode=plain seed=0"].status == "FINISHED"
+    for name in ("gain=1 mode=hanging seed=0", "gain=1 mode=stuck seed=0"):
+        assert runs[name].status == "FAILED"
+        assert runs[name].tags["ablate.reason"] == "no progress for 0.2 min at count step 2/6"
+        assert lab.steps(name) == [1, 2], "it is not tried again by itself"
+        assert "in _misbehave" in (lab.cell_folder(name) / "cell.log").read_text(), (
+            "the log says where it hung"
+        )
+    (lab.runs / "trouble").unlink()
+    code, shown = lab.launch()
+    assert code == 0, shown
+    assert lab.cells()["gain=1 mode=stuck seed=0"].metrics["value"] == result(1, 0, 6)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_once_there_is_room_the_sweep_goes_on(lab: Any, small_disk: Any) -> None:
+    small_disk(2, lab.runs.name)
+    lab.write(
+        "axes: {gain: [1]}\nset: {mode: greedy, steps: 20, pause: 0.02}\nlaunch: {executor: local, workers: 1}\n"
+    )
+    (lab.runs / "trouble").touch()
+    code, shown = lab.launch()
+    assert code == 1, shown
+    assert "space left" in shown
+    assert lab.cells()["gain=1 seed=0"].tags["ablate.reason"].startswith("no space left in ")
+    (lab.runs / "ballast").unlink()
+    (lab.runs / "trouble").unlink()
+    code, shown = lab.launch()
+    assert code == 0, shown
+    steps = lab.steps("gain=1 seed=0")
+    assert steps[-15:] == list(range(6, 21)), "on from the checkpoint before the disk was full"
+    run = lab.cells()["gain=1 seed=0"]
+    assert run.metrics["value"] == result(1, 0, 20)
+    assert {step for step, _ in tracking.history(lab.uri, run.run_id, "loss")} == set(range(1, 21))

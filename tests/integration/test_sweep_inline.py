@@ -8,11 +8,24 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+import datasets
+import pytest
 from lab_study import STUDY, result
 
-from ablations import tracking
+from ablations import commands, tracking
 
 SWEEP = "suite: trial\naxes: {gain: [1, 2]}\nseeds: 0-1\nset: {steps: 6}\nlaunch: {executor: inline}\n"
+
+MM1_ON_FILES = """
+axes: {training.learning_rate: [0.001]}
+set:
+  data.world: null
+  data.sources: {text: {format: arrow, path: text}}
+  data.benchmarks: text
+  data.mix: {text: 1}
+  training.steps: 2
+launch: {executor: inline}
+"""
 
 
 def test_a_sweep_leaves_its_declaration_and_a_run_for_every_cell(lab: Any) -> None:
@@ -92,3 +105,20 @@ def test_a_cell_costs_little_beyond_its_work(lab: Any) -> None:
     overhead = (time.monotonic() - begun - 4.0) / 4
     print(f"overhead per cell of one second: {overhead:.2f} s")
     assert overhead < 3
+
+
+@pytest.mark.slow
+def test_a_cell_of_mm1_whose_data_is_cut_short_fails_and_names_the_file(lab: Any, capsys: Any) -> None:
+    datasets.Dataset.from_dict({"text": ["a word " * 50] * 200}).save_to_disk(lab.folder / "text")
+    (file,) = (lab.folder / "text").glob("*.arrow")
+    file.write_bytes(file.read_bytes()[:-1000])
+    (lab.folder / "data.yaml").write_text(MM1_ON_FILES)
+    order = commands.Order("lr-scaling", lab.folder / "data.yaml", None, None, [], {}, lab.runs, lab.uri)
+    assert commands.run(order) == 1
+    (run,) = [run for sweep in tracking.sweeps(lab.uri) for run in _cells_of(lab, sweep)]
+    assert run.status == "FAILED"
+    assert f"{file.relative_to(lab.folder)} is cut short" in run.tags["ablate.reason"]
+
+
+def _cells_of(lab: Any, sweep: tracking.SweepRun) -> list[tracking.CellRun]:
+    return tracking.cells(lab.uri, [cell["id"] for cell in sweep.declaration["cells"]])

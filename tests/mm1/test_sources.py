@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 
 import datasets
 import pyarrow as pa
@@ -87,6 +88,41 @@ def test_parquet_captions(tmp_path):
     expected = [Document((Picture(png(c)), f"a {c} box")) for c in ("red", "green", "blue")]
     assert everything(source) == expected
     assert source[0].text == "<image> a red box"
+
+
+@pytest.mark.parametrize("left", ["a batch", "half", "all but a byte", "nothing"])
+def test_an_arrow_file_that_is_cut_short_is_named(tmp_path, left):
+    datasets.Dataset.from_dict({"text": ["word " * 100] * 3000}).save_to_disk(tmp_path / "table")
+    (file,) = (tmp_path / "table").glob("*.arrow")
+    whole = file.read_bytes()
+    with pa.memory_map(str(file)) as stream:
+        pa.ipc.open_stream(stream).read_next_batch()
+        sizes = {"a batch": stream.tell(), "half": len(whole) // 2, "all but a byte": len(whole) - 1}
+    file.write_bytes(whole[: sizes.get(left, 0)])
+    with pytest.raises(ValueError, match=rf"{file} is cut short, after {sizes.get(left, 0)} bytes"):
+        open_source(Source(format="arrow", path=str(tmp_path / "table")))
+
+
+def test_a_world_that_is_cut_short_says_how_to_mend_it(world, tmp_path):
+    shutil.copytree(world, tmp_path / "world")
+    file = next((tmp_path / "world" / "text").glob("*.arrow"))
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=rf"{file} is cut short, .* remove the folder {tmp_path / 'world'}"):
+        world_sources(tmp_path / "world")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_of_many_files_the_one_that_is_cut_short_is_named(tmp_path, kind):
+    for name in "abc":
+        table, file = pa.table({"text": [f"{name}{row}" for row in range(300)]}), tmp_path / f"{name}.{kind}"
+        if kind == "parquet":
+            pq.write_table(table, file)
+        else:
+            file.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    broken = tmp_path / f"b.{kind}"
+    broken.write_bytes(broken.read_bytes()[:-4])
+    with pytest.raises(ValueError, match=rf"'{broken}' cannot be read as jsonl: "):
+        open_source(Source(format="jsonl", path=str(tmp_path / f"*.{kind}")))
 
 
 def test_mmc4(tmp_path):

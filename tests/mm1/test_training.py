@@ -1,5 +1,6 @@
 """Run as a program, this file trains a little in a process of its own: `test_training.py WORLD FOLDER KILL_AT`."""
 
+import errno
 import math
 import os
 import signal
@@ -62,7 +63,9 @@ def uninterrupted(world, tmp_path_factory):
 
 
 def test_a_killed_run_resumes_in_a_new_process_to_the_same_bits(world, tmp_path, uninterrupted):
+    (tmp_path / f".{LAST}.1").write_bytes(b"half of one that was being written")
     killed = in_a_process(world, tmp_path, kill_at=16)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LAST, PREVIOUS]
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert killed.stdout.split() == [str(step) for step in range(1, 17)]
     resumed = in_a_process(world, tmp_path, kill_at=0)
@@ -92,6 +95,26 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(world, tmp_path, un
     steps = []
     resumed = train(experiment(), world, tmp_path, lambda _, step, *__, **___: steps.append(step))
     assert steps[0] == 19  # 24 was cut short; 18 is the one before
+    assert identical(resumed, uninterrupted)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_and_training_goes_on_from_it(
+    world, tmp_path, uninterrupted, small_disk, fill_up
+):
+    folder, ballast = small_disk(16), []
+
+    def fill(_, step, *__, **___):
+        if step == 13:
+            ballast.append(fill_up(folder, spare=100_000))
+
+    with pytest.raises(RuntimeError) as caught:
+        train(experiment(), world, folder, fill)
+    assert caught.value.__context__.errno == errno.ENOSPC
+    assert sorted(path.name for path in folder.iterdir()) == ["ballast", LAST, PREVIOUS]
+    ballast[0].unlink()
+    steps = []
+    resumed = train(experiment(), world, folder, lambda _, step, *__, **___: steps.append(step))
+    assert steps[0] == 13
     assert identical(resumed, uninterrupted)
 
 

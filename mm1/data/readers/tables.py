@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _PICTURE = ("image", "jpg", "png", "webp")
 _WORDS = ("caption", "txt", "text")
+_ARROW_ENDS = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 class TableDocuments:
@@ -32,13 +33,26 @@ class TableDocuments:
 
 
 def read_arrow(folders: list[str], digest: str | None = None) -> TableDocuments:
-    """Folders written by `save_to_disk`. `digest` is that of a manifest, where there is one."""
+    """Folders written by `save_to_disk`. `digest` is that of a manifest, where there is one.
+
+    Raises:
+        ValueError: a file is cut short, which Arrow itself does not always see: it may end where a batch does.
+    """
     from datasets import concatenate_datasets, load_from_disk
 
+    for file in (file for folder in folders for file in sorted(Path(folder).glob("*.arrow"))):
+        if not _is_whole(file):
+            raise ValueError(f"{file} is cut short, after {file.stat().st_size} bytes")
     table = concatenate_datasets([load_from_disk(folder) for folder in folders])
     return documents(
         table, digest or fingerprint(sorted(f for d in folders for f in Path(d).glob("*.arrow")))
     )
+
+
+def _is_whole(file: Path) -> bool:
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - len(_ARROW_ENDS)))
+        return stream.read() == _ARROW_ENDS
 
 
 def read_parquet(files: list[str]) -> TableDocuments:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,8 +40,9 @@ def result(gain: int, seed: int, steps: int) -> int:
 
 class LabSystem:
     """Modes: plain; fragile (fails while a file `trouble` lies in the run folder); deadly (kills its process);
-    deaf (never looks whether it should stop);
-    hungry (eats memory)."""
+    deaf (never looks whether it should stop); hungry (eats memory);
+    greedy (fills the disk while `trouble` lies there);
+    hanging and stuck (sleep for good, the latter holding the interpreter, while `trouble` lies there)."""
 
     schema_version = 1
     indifferent = ()
@@ -87,9 +90,18 @@ class LabSystem:
 
 
 def _misbehave(mode: str, step: int, context: Context) -> None:
-    if mode == "fragile" and step == 3 and (context.folder.parent / "trouble").exists():
-        print("about to fail")
-        raise CellFailed("loss is not finite at step 3 [nan]")
+    if step == 7 and mode == "greedy" and (context.folder.parent / "trouble").exists():
+        with suppress(OSError), open(context.folder.parent / "ballast", "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+    if step == 3 and (context.folder.parent / "trouble").exists():
+        if mode == "fragile":
+            print("about to fail")
+            raise CellFailed("loss is not finite at step 3 [nan]")
+        if mode == "hanging":
+            time.sleep(3600)
+        while mode == "stuck":
+            ctypes.PyDLL(None).sleep(3600)  # a signal wakes it
     if mode == "hungry":
         _eaten.append(bytearray(200_000_000))
     if mode == "deadly" and step == 3:
