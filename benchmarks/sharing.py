@@ -36,6 +36,8 @@ def main() -> None:
         own = work(runs, arguments.runs / "stages")
         print(f"{sweep.name}: {len(runs)} cells, {own / 60:.0f} min")
         alone, together = alone + own, [*together, *runs]
+    if not together:
+        raise SystemExit("no finished cells")
     once = work(together, arguments.runs / "stages")
     print(f"one by one {alone / 3600:.2f} h, as one plan {once / 3600:.2f} h: ratio {alone / once:.2f}")
 
