@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablations import slurm
+from ablations.errors import UserError
 from ablations.files import holder
 from ablations.progress import table
 from ablations.work import Work
@@ -26,9 +27,8 @@ def show(runs: Path, console: Console) -> int:
         work = Work.read(path.absolute())
         launcher = holder(path.parent / "launcher.json")
         where = f"running: process {launcher['pid']} on {launcher['host']}" if launcher else "not running"
-        queued = slurm.states(work) if work.jobs() and shutil.which("squeue") else {}
-        if queued:
-            where += f"; SLURM: {', '.join(f'{n} {word}' for word, n in Counter(queued.values()).items())}"
+        queued, said = _queue(work)
+        where += f"; SLURM: {said}" if said else ""
         console.print(table(work, f"{_name(work)}, {where}", queued=queued))
         for task in work.tasks:
             if work.state(task) == "failed":
@@ -37,6 +37,17 @@ def show(runs: Path, console: Console) -> int:
                     f"{task['name']}: {work.reason(task)}", style="red", highlight=False, markup=False
                 )
     return int(failed > 0)
+
+
+def _queue(work: Work) -> tuple[dict[str, str], str]:
+    """Task id -> its state in SLURM's queue, and that in words; a machine that cannot ask still has the folder."""
+    if not work.jobs() or not shutil.which("squeue"):
+        return {}, ""
+    try:
+        queued = slurm.states(work)
+    except UserError as reason:
+        return {}, f"cannot be asked ({reason})"
+    return queued, ", ".join(f"{n} {word}" for word, n in Counter(queued.values()).items())
 
 
 def _name(work: Work) -> str:

@@ -1,4 +1,7 @@
-"""1,000 trivial cells on the tests' Slurm: sending them, asking how they do, cancelling them. Needs Slurm installed."""
+"""1,000 trivial cells on the tests' Slurm: sending them, asking how they do, cancelling them, then running them.
+
+Needs Slurm installed.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,14 @@ def plan(folder: Path) -> None:
     print(f"launcher: {peak:.0f} MB at most")
 
 
+def run_through(folder: Path) -> None:
+    """The same cells to their end, fifty in a job, as a user starts them."""
+    launch = "launch: {executor: slurm, workers: 4, cells_per_task: 50, mem_gb: 1}"
+    (folder / "lab.yaml").write_text(f"axes: {{gain: [1]}}\nseeds: 0-{CELLS - 1}\n{launch}\n")
+    command = [sys.executable, "-m", "ablations.cli", "lab", "--grid", "lab.yaml"]
+    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+
+
 def main() -> None:
     from slurm_cluster import Cluster
 
@@ -60,6 +71,9 @@ def main() -> None:
             silent = {"stdout": subprocess.DEVNULL, "check": True}
             timed("ablate status", lambda: subprocess.run([*ablate, "status", *options], **silent))
             timed("ablate cancel", lambda: subprocess.run([*ablate, "cancel", "", *options], **silent))
+            cluster.out("scontrol", "update", "partitionname=main", "state=up")
+            with tempfile.TemporaryDirectory() as fresh:
+                timed(f"run {CELLS} cells through", lambda: run_through(Path(fresh)))
     finally:
         timed("stop the cluster", cluster.stop)
 

@@ -67,21 +67,25 @@ def test_arrays_are_bounded_split_and_stages_come_first(lab: Any, slurm: Any) ->
 
 
 def test_a_launcher_can_go_and_the_same_command_attaches(lab: Any, slurm: Any, wait: Wait) -> None:
-    lab.write(sweep(cells=2, steps=120))
+    lab.write(sweep(cells=2, steps=400))
     first, second = lab.start(), lab.start()
     wait(lambda: len(lab.steps(NAME)) > 2)
     assert len(job_ids(slurm)) == 2
     shown = ablate(lab, "status").stdout
     assert "SLURM: 2 running" in shown
+    elsewhere = lab.environment() | {"SLURM_CONF": "/nowhere/slurm.conf"}
+    command = [sys.executable, "-m", "ablations.cli", "status"]
+    asked = subprocess.run(command, cwd=lab.folder, env=elsewhere, capture_output=True, text=True, timeout=90)
+    assert "SLURM: cannot be asked" in " ".join(asked.stdout.split()), asked.stderr
     for launcher in (first, second):
         os.killpg(launcher.pid, signal.SIGKILL)
         launcher.communicate()
     third = lab.start()
-    output, _ = third.communicate(timeout=90)
+    output, _ = third.communicate(timeout=120)
     assert third.returncode == 0, output
     assert "Attached" in output
-    complete(lab, NAME, 120, 0)
-    complete(lab, "gain=2 seed=0", 120, 0)
+    complete(lab, NAME, 400, 0)
+    complete(lab, "gain=2 seed=0", 400, 0)
 
 
 def test_cancel_takes_its_own_jobs_only(lab: Any, slurm: Any, wait: Wait) -> None:
