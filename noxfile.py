@@ -39,7 +39,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def zoo(session: nox.Session) -> None:
-    """Rebuild the pre-trained parts in mm1/zoo (hours on two cores); arguments go to the builder."""
+    """Train the pre-trained parts that mm1/zoo lacks (all: hours on two cores); arguments go to the builder."""
     session.run("python", "-m", "mm1.zoo.build", *session.posargs)
 
 
@@ -47,6 +47,15 @@ def zoo(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Break the sweep parser for an hour (`-- --minutes 5` for less); what breaks it is kept and tested."""
     session.run("python", "-m", "tests.fuzz.sweeps", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill sweeps at random moments and compare their tables with undisturbed ones: `-- SEEDS BLOWS`, else 10 by 12."""
+    seeds, blows = session.posargs or ("10", "12")
+    for seed in range(int(seeds)):
+        told = {"CHAOS_SEED": str(seed), "CHAOS_BLOWS": blows}
+        session.run("python", "-m", "pytest", "-s", "tests/integration/test_chaos.py", env=told)
 
 
 @nox.session

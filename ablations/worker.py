@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from ablations.files import lease, read_json, write_json
 from ablations.recorder import Recorder
 from ablations.study import Study
 from ablations.system import CellFailed, Context, Interrupted, Stage, System
-from ablations.trial import Pruned, finished
+from ablations.trial import Pruned
+from ablations.trial import finished as told
 from ablations.trial import watched as on_trial
 from ablations.watchdog import watched
 from ablations.work import Task, Work
@@ -120,6 +121,9 @@ def _cell(task: Task, work: Work, study: Study, alive: Callable[[str], None]) ->
     write_json(folder / "config.json", cell.config)
     recorder, run_id = Recorder(folder, work.stopping, alive), None
     try:
+        known = recorder.deliver(lambda: tracking.cells(work.about["tracking_uri"], [cell.id]))
+        if known and known[0].status == "FINISHED":  # its worker died before it could write that down here
+            return _finished(task, work, known[0].run_id, known[0].seconds, known[0].metrics)
         run_id = recorder.deliver(lambda: _begin(cell, task, work, study))
         recorder.send = lambda points: tracking.log_steps(work.about["tracking_uri"], run_id, points)
         outcome = study.system().run_cell(cell.config, _context(task, work, recorder))
@@ -137,11 +141,17 @@ def _cell(task: Task, work: Work, study: Study, alive: Callable[[str], None]) ->
         _close(run_id, work, recorder, _reason(error, folder), log, interrupted=False)
         work.fail(task, _reason(error, folder))
     else:
-        write_json(folder / "finished.json", {"run_id": run_id, "seconds": spent})
-        if trial := task["payload"].get("trial"):
-            finished(trial, outcome.metrics)
-        for name in ("last.ckpt", "previous.ckpt"):
-            (folder / name).unlink(missing_ok=True)
+        _finished(task, work, run_id, spent, outcome.metrics)
+
+
+def _finished(task: Task, work: Work, run_id: str, seconds: float, metrics: Mapping[str, float]) -> None:
+    """The store has all of a cell: its search is told, its folder says so, and its checkpoints can go."""
+    folder = work.folder(task)
+    if trial := task["payload"].get("trial"):
+        told(trial, metrics)
+    write_json(folder / "finished.json", {"run_id": run_id, "seconds": seconds})
+    for name in ("last.ckpt", "previous.ckpt"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _begin(cell: Cell, task: Task, work: Work, study: Study) -> str:

@@ -90,8 +90,9 @@ def sweeps(uri: str, study: str | None = None) -> list[SweepRun]:
 
 
 def history(uri: str, run_id: str, metric: str) -> list[tuple[int, float]]:
-    """A step curve: (step, value)."""
-    return [(point.step, point.value) for point in client(uri).get_metric_history(run_id, metric)]
+    """A step curve: (step, value). Of a step that was made again, after a kill, the last time counts."""
+    points = client(uri).get_metric_history(run_id, metric)
+    return sorted({p.step: p.value for p in sorted(points, key=lambda p: p.timestamp)}.items())
 
 
 def predictions(uri: str, run_id: str) -> Path:

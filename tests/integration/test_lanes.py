@@ -12,6 +12,8 @@ from lab_study import result
 
 from ablations import tracking
 from ablations.files import read_json
+from ablations.work import Work
+from ablations.worker import lane
 
 LOCAL = "launch: {executor: local, workers: 2}\n"
 Wait = Callable[..., Any]
@@ -70,6 +72,19 @@ def test_a_killed_lane_is_replaced_and_its_cell_goes_on(lab: Any, wait: Wait) ->
     assert runs[name].status == "FINISHED"
     assert runs[name].metrics["value"] == result(1, 0, 40)
     assert runs[name].metrics["seconds"] > 4
+
+
+def test_a_cell_whose_worker_died_before_its_marker_is_not_trained_again(lab: Any) -> None:
+    lab.write(slow(steps=6, cells=1))
+    code, shown = lab.launch()
+    assert code == 0, shown
+    name = "gain=1 seed=0"
+    before, (plan_file,) = lab.cells()[name], lab.runs.glob("sweeps/*/plan.json")
+    (lab.cell_folder(name) / "finished.json").unlink()
+    lane(Work.read(plan_file))
+    assert lab.steps(name) == list(range(1, 7))
+    assert lab.cells()[name] == before
+    assert read_json(lab.cell_folder(name) / "finished.json")["run_id"] == before.run_id
 
 
 def test_a_cell_that_kills_its_lane_fails_after_three_attempts(lab: Any) -> None:
