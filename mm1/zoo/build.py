@@ -1,6 +1,6 @@
-"""Rebuild the zoo: the pre-trained parts that the shipped sweeps start from.
+"""Complete the zoo: the pre-trained parts that the shipped sweeps start from. Remove its manifest to rebuild it all.
 
-python -m mm1.zoo.build [--seeds 0 1 2] [--resolutions 16 24 32 48] [--work runs/stages] [--jobs 2]
+python -m mm1.zoo.build [--work runs/stages] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -17,17 +17,31 @@ from mm1.config import Experiment
 from mm1.stages import METRICS, WEIGHTS, ZOO, encoder_stage, language_stage, train_encoder, train_language
 
 MANIFEST = ZOO / "manifest.json"
+SEEDS, RESOLUTIONS = range(5), (16, 24, 32, 48)
+VARIATIONS: tuple[dict[str, Any], ...] = (
+    {"encoder": {"resolution": 32, "pretraining": {"objective": "autoregressive"}}},
+    {"encoder": {"resolution": 32, "width": 32, "depth": 3}},
+    {"encoder": {"resolution": 32, "pretraining": {"synthetic_share": 0.0}}},
+    {"language": {"width": 32, "depth": 2}},
+    {"language": {"width": 64, "depth": 2}},
+    *(
+        {"language": {"type": "qwen3-moe", "width": 64, "depth": 4, "experts": experts}}
+        for experts in ({"count": 0, "every": 2}, {"count": 8, "every": 2}, {"count": 8, "every": 4})
+    ),
+)
+"""What the studies of `sweeps/mm1.yaml` change of the base recipe's parts, on its seeds."""
 
 
-def parts(seeds: list[int], resolutions: list[int]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Stage id -> (kind, configuration) of everything the zoo keeps."""
+def parts() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Stage id -> (kind, configuration) of everything the zoo keeps: the base's parts, and their variations."""
+    wanted = [{"seed": seed, "encoder": {"resolution": size}} for seed in SEEDS for size in RESOLUTIONS]
+    wanted += [{"seed": seed, **variation} for seed in SEEDS[:3] for variation in VARIATIONS]
     found = {}
-    for seed in seeds:
-        for resolution in resolutions:
-            config = Experiment(seed=seed, encoder={"resolution": resolution}).resolved()
-            for kind, stage in (("encoder", encoder_stage(config)), ("language", language_stage(config))):
-                if stage is not None:
-                    found[stage[0]] = (kind, stage[1])
+    for overrides in wanted:
+        config = Experiment(**overrides).resolved()
+        for kind, stage in (("encoder", encoder_stage(config)), ("language", language_stage(config))):
+            if stage is not None:
+                found[stage[0]] = (kind, stage[1])
     return dict(sorted(found.items(), key=lambda item: -item[1][1].get("resolution", 100)))
 
 
@@ -45,32 +59,28 @@ def train(stage_id: str, kind: str, config: dict[str, Any], work: Path) -> str:
 
 
 def main() -> None:
-    """Train every part that is missing, then copy the weights here and write the manifest."""
+    """Train every part that the manifest lacks, copy its weights here and list it; drop what is no longer wanted."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--resolutions", type=int, nargs="+", default=[16, 24, 32, 48])
     parser.add_argument("--work", type=Path, default=Path("runs/stages"))
-    parser.add_argument("--out", type=Path, default=ZOO)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    wanted = parts(arguments.seeds, arguments.resolutions)
+    wanted = parts()
+    kept = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else {}
+    missing = {key: what for key, what in wanted.items() if key not in kept}
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(train, key, *what, arguments.work) for key, what in wanted.items()]
+        futures = [pool.submit(train, key, *what, arguments.work) for key, what in missing.items()]
         for future in futures:
             print("trained", future.result(), flush=True)
-    manifest = {}
-    for key, (kind, config) in wanted.items():
-        shutil.copy(arguments.work / key / WEIGHTS, arguments.out / f"{key}.safetensors")
+    for key, (kind, config) in missing.items():
+        shutil.copy(arguments.work / key / WEIGHTS, ZOO / f"{key}.safetensors")
         metrics = json.loads((arguments.work / key / METRICS).read_text())
-        manifest[key] = {
-            "kind": kind,
-            "config": config,
-            "metrics": metrics,
-            "rebuild": "python -m mm1.zoo.build",
-        }
-    (arguments.out / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        kept[key] = {"kind": kind, "config": config, "metrics": metrics, "rebuild": "python -m mm1.zoo.build"}
+    for key in kept.keys() - wanted.keys():
+        (ZOO / f"{key}.safetensors").unlink()
+        del kept[key]
+    MANIFEST.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

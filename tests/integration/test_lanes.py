@@ -100,7 +100,7 @@ def test_a_cell_that_kills_its_lane_fails_after_three_attempts(lab: Any) -> None
 
 @pytest.mark.slow
 def test_ctrl_c_saves_a_checkpoint_and_the_same_command_goes_on(lab: Any, wait: Wait) -> None:
-    lab.write(slow(steps=60))
+    lab.write(slow(steps=120))
     launcher = lab.start()
     name = "gain=2 seed=0"
     wait(lambda: len(lab.steps(name)) > 2 and len(lab.steps("gain=1 seed=0")) > 2)
@@ -118,12 +118,12 @@ def test_ctrl_c_saves_a_checkpoint_and_the_same_command_goes_on(lab: Any, wait: 
     assert tracking.sweeps(lab.uri)
     code, shown = lab.launch()
     assert code == 0, shown
-    assert lab.steps(name) == list(range(1, 61)), "no step is lost or done twice"
+    assert lab.steps(name) == list(range(1, 121)), "no step is lost or done twice"
     again = lab.cells()
-    assert again[name].metrics["value"] == result(2, 0, 60)
+    assert again[name].metrics["value"] == result(2, 0, 120)
     assert again[name].run_id == runs[name].run_id
     curve = tracking.history(lab.uri, again[name].run_id, "loss")
-    assert [step for step, _ in curve] == list(range(1, 61)), "no point of the curve is lost"
+    assert [step for step, _ in curve] == list(range(1, 121)), "no point of the curve is lost"
 
 
 def test_a_second_ctrl_c_kills_cells_that_do_not_listen(lab: Any, wait: Wait) -> None:
