@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from mm1.config import Experiment, Experts
-from mm1.data.loader import PackedBatches
 from mm1.training import Budget
 
 if TYPE_CHECKING:
@@ -58,16 +58,15 @@ def multimodal_budget(config: Experiment) -> Budget:
     )
 
 
-def held_out_loss(model: nn.Module, batches: PackedBatches, count: int) -> float:
-    """Mean next-token loss over `count` batches, without training."""
+def held_out_loss(model: nn.Module, batches: Sequence[Mapping[str, Tensor]]) -> float:
+    """Mean next-token loss over batches, without training."""
     import torch
 
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
     names, losses = ("input_ids", "position_ids", "images", "labels"), []
     with torch.inference_mode():
-        for _ in range(count):
-            batch = batches.batch()
+        for batch in batches:
             losses.append(float(model(*(batch[name].to(device) for name in names)).loss))
     model.train(was_training)
     return sum(losses) / len(losses)

@@ -161,7 +161,7 @@ def test_routing_statistics_are_logged(world, tokenizer, tmp_path):
     last = reported[20]
     assert 0.9 < last["multimodal/balance"] <= 2
     assert last["multimodal/loss"] > last["multimodal/next_token_loss"]
-    assert 0 < held_out_loss(model, batches, 2) < 10
+    assert 0 < held_out_loss(model, [batches.batch(), batches.batch()]) < 10
 
 
 def test_packed_documents_equal_the_same_documents_one_by_one(loud, world, tokenizer):
