@@ -227,21 +227,22 @@ def next_seeds(
     commands.next_seeds(budget, grid, runs, tracking_uri, workers)
 
 
-@app.command("export-runs", epilog="Example: ablate export-runs mm1.tar.gz --study connector")
+@app.command("export-runs", epilog="Example: ablate export-runs mm1.tar.xz --study connector")
 def export_runs(
-    out: Annotated[Path, typer.Argument(metavar="OUT.tar.gz", help="File to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.tar.xz", help="File to write.")],
     study: Annotated[list[str] | None, typer.Option(help="Only this study; repeatable.")] = None,
+    pictures: Annotated[bool, typer.Option(help="With contact sheets, which no report reads.")] = True,
     tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Pack the runs of the store into one file: settings, metrics with their history, artifacts."""
     from ablations import commands
 
-    commands.export_runs(out, study or [], tracking_uri)
+    commands.export_runs(out, study or [], pictures, tracking_uri)
 
 
-@app.command("import-runs", epilog="Example: ablate import-runs mm1.tar.gz --tracking-uri sqlite:///other.db")
+@app.command("import-runs", epilog="Example: ablate import-runs mm1.tar.xz --tracking-uri sqlite:///other.db")
 def import_runs(
-    file: Annotated[Path, typer.Argument(metavar="FILE.tar.gz", help="What export-runs wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.tar.xz", help="What export-runs wrote.")],
     tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Restore packed runs into a store, so that reports come out the same there."""

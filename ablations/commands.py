@@ -229,13 +229,13 @@ def _state(part: Part, tracking_uri: str) -> State:
     return State(part, results.verdicts, results.seeds) if same else State(part)
 
 
-def export_runs(out: Path, names: Sequence[str], tracking_uri: str) -> None:
+def export_runs(out: Path, names: Sequence[str], pictures: bool, tracking_uri: str) -> None:
     """Pack the runs of some studies (none named: of all) into one file."""
     for name in names:
         studies.target(name)
     preflight.check_tracking(tracking_uri)
     preflight.check_writable(out.absolute().parent, "the folder of the file", option="OUT")
-    count = tracking.pack(tracking_uri, out, names)
+    count = tracking.pack(tracking_uri, out, names, pictures=pictures)
     print(f"{out}: {count} runs, {out.stat().st_size / 1e6:.1f} MB")
 
 

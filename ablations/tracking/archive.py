@@ -1,4 +1,4 @@
-"""Runs in one file: `pack` writes sweeps and cells of a store into a tar.gz, `restore` reads it into another.
+"""Runs in one file: `pack` writes sweeps and cells of a store into a tar.xz, `restore` reads it into another.
 
 In the file lies, for each run, `<run id>/run.json` and its artifacts under `<run id>/artifacts/`. A restored
 run has an id of its own; everything that reports read is as it was.
@@ -42,10 +42,11 @@ _FIELDS = {
 }
 
 
-def pack(uri: str, file: Path, studies: Collection[str] = ()) -> int:
+def pack(uri: str, file: Path, studies: Collection[str] = (), *, pictures: bool = True) -> int:
     """Write the runs of some studies (none named: of all) to `file`; how many.
 
-    A study has the cells that its sweeps declare, whichever study's sweep ran them. Running cells stay out.
+    A study has the cells that its sweeps declare, whichever study's sweep ran them. Running cells stay out, and so do
+    pictures if they are not wanted: no report reads them.
 
     Raises:
         UserError: there is nothing to pack.
@@ -62,15 +63,15 @@ def pack(uri: str, file: Path, studies: Collection[str] = ()) -> int:
     ]
     names = {found.experiment_id: found for found in store.search_experiments()}
     draft = file.with_name(f".{file.name}.part")
-    with tarfile.open(draft, "w:gz") as archive:
+    with tarfile.open(draft, "w:xz") as archive:
         for run_id in [*(sweep.run_id for sweep in chosen), *sorted(cells)]:
-            _pack_run(archive, store, run_id, names)
+            _pack_run(archive, store, run_id, names, pictures)
     draft.replace(file)
     return len(chosen) + len(cells)
 
 
 def _pack_run(
-    archive: tarfile.TarFile, store: MlflowClient, run_id: str, experiments: Mapping[str, Any]
+    archive: tarfile.TarFile, store: MlflowClient, run_id: str, experiments: Mapping[str, Any], pictures: bool
 ) -> None:
     run = store.get_run(run_id)
     experiment = experiments[run.info.experiment_id]
@@ -93,7 +94,7 @@ def _pack_run(
         if store.list_artifacts(run_id):
             store.download_artifacts(run_id, "", folder)
         for path in sorted(Path(folder).rglob("*")):
-            if path.is_file():
+            if path.is_file() and (pictures or path.suffix != ".png"):
                 name = f"{run_id}/artifacts/{path.relative_to(folder).as_posix()}"
                 _add(archive, name, path.read_bytes())
 
@@ -139,7 +140,7 @@ def restore(uri: str, file: Path) -> tuple[int, int]:
 def _unpack(file: Path, folder: Path) -> None:
     """Plain files only, none outside `folder`."""
     try:
-        with tarfile.open(file, "r:gz") as archive:
+        with tarfile.open(file) as archive:
             if odd := [entry.name for entry in archive if not entry.isfile()]:
                 raise UserError(f"{file}: '{odd[0]}' is no plain file; this was not written by export-runs")
             archive.extractall(folder, filter="data")

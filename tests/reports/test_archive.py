@@ -13,14 +13,15 @@ import pytest
 
 from ablations import tracking
 from ablations.errors import UserError
+from ablations.tracking.store import client
 from reports.build import build
 
 
 @pytest.fixture(scope="module")
 def packed(store: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("packed") / "runs.tar.gz"
+    file = tmp_path_factory.mktemp("packed") / "runs.tar.xz"
     assert tracking.pack(store, file, ["demo"]) == 13
-    assert [path.name for path in file.parent.iterdir()] == ["runs.tar.gz"]
+    assert [path.name for path in file.parent.iterdir()] == ["runs.tar.xz"]
     return file
 
 
@@ -42,6 +43,19 @@ def test_the_report_is_the_same_bytes_but_for_the_ids_of_runs(
     first, second = reports
     assert first.keys() == second.keys()
     assert [str(path) for path in first if first[path] != second[path]] in ([], ["index.html"])
+
+
+def test_pictures_can_stay_out(store: str, packed: Path, tmp_path: Path) -> None:
+    cell = next(
+        iter(tracking.cells(store, [c["id"] for c in tracking.sweeps(store)[0].declaration["cells"]]))
+    )
+    client(store).log_text(cell.run_id, "no real picture", "contact_sheet.png")
+    kept = {}
+    for pictures in (True, False):
+        tracking.pack(store, tmp_path / "runs.tar.xz", ["demo"], pictures=pictures)
+        with tarfile.open(tmp_path / "runs.tar.xz") as archive:
+            kept[pictures] = set(archive.getnames())
+    assert kept[True] - kept[False] == {f"{cell.run_id}/artifacts/contact_sheet.png"}
 
 
 def test_curves_parents_times_and_artifacts_come_back(store: str, restored: str) -> None:
@@ -94,9 +108,9 @@ def test_a_restore_that_was_cut_short_is_made_up(
 
 def test_unknown_studies_pack_nothing(store: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no runs of connector"):
-        tracking.pack(store, tmp_path / "x.tar.gz", ["connector"])
+        tracking.pack(store, tmp_path / "x.tar.xz", ["connector"])
     with pytest.raises(UserError, match="no runs of any study"):
-        tracking.pack(f"sqlite:///{tmp_path}/none.db", tmp_path / "x.tar.gz")
+        tracking.pack(f"sqlite:///{tmp_path}/none.db", tmp_path / "x.tar.xz")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -138,15 +152,15 @@ BAD: dict[str, tuple[Callable[[tarfile.TarFile], Any], str]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_a_file_that_is_not_ours_is_refused(case: str, tmp_path: Path) -> None:
     entries, message = BAD[case]
-    tar(tmp_path / "bad.tar.gz", entries)
+    tar(tmp_path / "bad.tar.xz", entries)
     with pytest.raises(UserError, match=message):
-        tracking.restore(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "bad.tar.gz")
-    assert [path.name for path in tmp_path.iterdir()] == ["bad.tar.gz"]
+        tracking.restore(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "bad.tar.xz")
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.tar.xz"]
     assert not (tmp_path.parent / "evil").exists()
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive"])
 def test_what_is_no_archive_is_refused(data: bytes, tmp_path: Path) -> None:
-    (tmp_path / "bad.tar.gz").write_bytes(data)
+    (tmp_path / "bad.tar.xz").write_bytes(data)
     with pytest.raises(UserError, match="cannot be unpacked"):
-        tracking.restore(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "bad.tar.gz")
+        tracking.restore(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "bad.tar.xz")
