@@ -79,6 +79,6 @@ def _culprit(read: Callable[[list[str]], DocumentSource], files: list[str]) -> s
 
 
 def _first(error: BaseException) -> BaseException:
-    """What was raised first, behind what libraries made of it."""
-    before = error.__cause__ or error.__context__
+    """What was raised first, behind what libraries made of it; a reader's own words (`from None`) stand."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return error if before is None else _first(before)
