@@ -40,7 +40,8 @@ class Context:
     """What running work gets from the harness.
 
     Attributes:
-        folder: this cell's or stage's own folder; checkpoints, progress and predictions lie there.
+        folder: this cell's or stage's own folder; checkpoints, progress and predictions lie there. Checkpoints are
+            named `*.ckpt`: they are removed once a cell is finished.
         stages: where the results of the stages it needs lie, by stage name.
         report: `report(phase: str, step: int, total: int, loss: float | None = None,
             metrics: Mapping[str, float] | None = None)`; cheap, call it every step. `metrics` are step metrics.

@@ -150,8 +150,8 @@ def _finished(task: Task, work: Work, run_id: str, seconds: float, metrics: Mapp
     if trial := task["payload"].get("trial"):
         told(trial, metrics)
     write_json(folder / "finished.json", {"run_id": run_id, "seconds": seconds})
-    for name in ("last.ckpt", "previous.ckpt"):
-        (folder / name).unlink(missing_ok=True)
+    for checkpoint in folder.glob("*.ckpt"):
+        checkpoint.unlink(missing_ok=True)
 
 
 def _begin(cell: Cell, task: Task, work: Work, study: Study) -> str:
