@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -104,7 +105,15 @@ def _download(uri: str, run_id: str, name: str) -> str:
     place = client(uri).get_run(run_id).info.artifact_uri
     if place.startswith("file://"):
         return unquote(urlparse(place).path) + "/" + name
-    return client(uri).download_artifacts(run_id, name, tempfile.mkdtemp(prefix="ablate-"))
+    folder = Path(_fetched().name) / run_id
+    folder.mkdir(exist_ok=True)
+    return client(uri).download_artifacts(run_id, name, str(folder))
+
+
+@cache
+def _fetched() -> tempfile.TemporaryDirectory[str]:
+    """What lies elsewhere is fetched to here, and goes with this process."""
+    return tempfile.TemporaryDirectory(prefix="ablate-")
 
 
 def _cell_run(run: Any) -> CellRun:
