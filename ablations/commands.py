@@ -174,7 +174,7 @@ def ranking(tracking_uri: str) -> None:
 def ui(port: int, tracking_uri: str) -> int:
     """Serve the MLflow UI on the store until Ctrl-C."""
     preflight.check_tracking(tracking_uri)
-    os.environ["MLFLOW_TRACKING_URI"] = tracking_uri
+    os.environ["MLFLOW_TRACKING_URI"] = tracking.with_login(tracking_uri)
     from ablations.ui import serve
 
     return serve(port) or 0
@@ -260,7 +260,8 @@ def _prepare(
         only=order.only,
     )
     preflight.check(order.runs, order.tracking_uri)
-    os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
+    # What workers and libraries read.
+    os.environ["MLFLOW_TRACKING_URI"] = tracking.with_login(order.tracking_uri)
     team = lanes.workers(settings)
     parts = [
         next_round(part, order.runs, order.tracking_uri, team) if part.sweep.search else part

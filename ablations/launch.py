@@ -17,6 +17,7 @@ from ablations.files import holder, lease, write_json
 from ablations.part import Part
 from ablations.plan import Plan
 from ablations.progress import Progress
+from ablations.secrets import hidden
 from ablations.watchdog import HANG_MINUTES
 from ablations.work import Work
 
@@ -182,14 +183,15 @@ def _close(uri: str, plan: Plan, begun: Mapping[str, str], work: Work, code: int
     except Exception as error:
         if not tracking.is_passing(error):
             raise
-        console.print(f"The tracking store is away; the sweep's run stays open there: {error}", markup=False)
+        told = f"The tracking store is away; the sweep's run stays open there: {hidden(str(error))}"
+        console.print(told, markup=False)
 
 
 def _summary(work: Work, gave_up: str, console: Console) -> int:
     bad = [task for task in work.tasks if work.state(task) not in ENDED]
     if not bad:
         return 0
-    again = shlex.join(["ablate", *sys.argv[1:]])
+    again = hidden(shlex.join(["ablate", *sys.argv[1:]]))
     if work.stop.exists():
         console.print("[yellow]Interrupted.[/] The same command goes on from the last checkpoints:")
         console.print(f"  {again}", markup=False, highlight=False, soft_wrap=True)

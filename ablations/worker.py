@@ -17,6 +17,7 @@ from ablations import tracking
 from ablations.cell import Cell
 from ablations.files import lease, read_json, write_json
 from ablations.recorder import Recorder
+from ablations.secrets import kept, masked
 from ablations.study import Study
 from ablations.system import CellFailed, Context, Interrupted, Stage, System
 from ablations.trial import Pruned, finished
@@ -30,6 +31,7 @@ _PAUSE = 0.3
 _LOG_LINES = 50
 
 
+@kept()
 def start(plan_file: str, threads: int, device: str | None) -> None:
     """What submitit calls on the machine a lane lands on."""
     limit(threads, device)
@@ -209,8 +211,8 @@ def _disk_is_full(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def _log_to(path: Path) -> Iterator[None]:
-    """Everything printed, warned or logged while a task runs goes to its log."""
-    log = open(path, "a", buffering=1)  # noqa: SIM115 - its closing, and only that, may fail
+    """Everything printed, warned or logged while a task runs goes to its log, less the secrets."""
+    log = masked(path)
     handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)
     try:

@@ -11,7 +11,7 @@ from ablations.tracking.read import (
     predictions,
     sweeps,
 )
-from ablations.tracking.store import default_uri, exists, is_passing, sqlite_file
+from ablations.tracking.store import default_uri, exists, is_passing, sqlite_file, with_login
 from ablations.tracking.write import (
     begin_cell,
     begin_sweep,
@@ -48,4 +48,5 @@ __all__ = [
     "restore",
     "sqlite_file",
     "sweeps",
+    "with_login",
 ]

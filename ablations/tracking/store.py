@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablations.secrets import without_login
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -27,10 +29,16 @@ _ENVIRONMENT = {
 
 
 def default_uri() -> str:
-    """`MLFLOW_TRACKING_URI`, else a SQLite file in the working directory; the path of a file is absolute."""
+    """`MLFLOW_TRACKING_URI` less its login, else a SQLite file in the working directory, by its absolute path."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     file = sqlite_file(uri)
-    return f"sqlite:///{file.absolute()}" if file else uri
+    return f"sqlite:///{file.absolute()}" if file else without_login(uri)
+
+
+def with_login(uri: str) -> str:
+    """The URI with the login that `MLFLOW_TRACKING_URI` has for the same store: nothing else keeps one."""
+    known = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return known if without_login(known) == uri else uri
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -44,9 +52,14 @@ def exists(uri: str) -> bool:
     return file is None or file.exists()
 
 
-@lru_cache(maxsize=8)
 def client(uri: str) -> MlflowClient:
-    """A client of the store. A fresh SQLite store is made under a lock: two at once would corrupt it."""
+    """A client of the store."""
+    return _client(with_login(uri))
+
+
+@lru_cache(maxsize=8)
+def _client(uri: str) -> MlflowClient:
+    """A fresh SQLite store is made under a lock: two at once would corrupt it."""
     import logging
 
     for name, value in _ENVIRONMENT.items():
