@@ -30,6 +30,7 @@ from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.part import Part
 from ablations.plan import Plan
+from ablations.secrets import hidden
 from ablations.tracking import CellRun
 
 if TYPE_CHECKING:
@@ -99,6 +100,12 @@ def _print_results(part: Part, tracking_uri: str, console: Console) -> None:
         print_results(part.study.name, tracking_uri, console, [cell.id for cell in part.cells])
     except UserError as nothing:  # every cell failed: that is what the exit code says
         console.print(str(nothing), highlight=False)
+    except Exception as error:
+        if not tracking.is_trouble(error):
+            raise
+        console.print(
+            f"No results, the tracking store does not give them: {hidden(str(error))}", markup=False
+        )
 
 
 def plan(order: Order, as_json: bool) -> int:

@@ -17,7 +17,7 @@ from ablations import tracking
 from ablations.cell import Cell
 from ablations.files import lease, read_json, write_json
 from ablations.recorder import Recorder
-from ablations.secrets import kept, masked
+from ablations.secrets import hidden, kept, masked
 from ablations.study import Study
 from ablations.system import CellFailed, Context, Interrupted, Stage, System
 from ablations.trial import Pruned, finished
@@ -82,9 +82,10 @@ def _do(task: Task, work: Work) -> None:
     with _log_to(folder / "cell.log"), watched(work, task) as alive:
         if _attempts(folder, work.launch) > MAX_ATTEMPTS:
             reason = f"its worker died {MAX_ATTEMPTS} times (killed, or out of memory?)"
-            if task["kind"] == "cell":
-                tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
             work.fail(task, reason)
+            if task["kind"] == "cell":
+                with contextlib.suppress(Exception):  # the store may be away; the launcher says it at the end
+                    tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
         elif task["kind"] == "stage":
             _stage(task, work, study_of(task, work).system(), alive)
         else:
@@ -175,7 +176,7 @@ def _prune(run_id: str, task: Task, work: Work, recorder: Recorder, reason: str)
         print(f"tracking store: {error}")
         _close(run_id, work, recorder, str(error), "", interrupted=True)
     else:
-        write_json(work.folder(task) / "pruned.json", {"run_id": run_id, "reason": reason})
+        write_json(work.folder(task) / "pruned.json", {"run_id": run_id, "reason": hidden(reason)})
 
 
 def _close(

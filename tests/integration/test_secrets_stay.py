@@ -32,6 +32,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found = {name: f"{name[:3].lower()}-{token_hex(12)}" for name in NAMES}
     for name, value in found.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "400")  # a table breaks no value in two
     return list(found.values())
 
 
@@ -43,7 +44,7 @@ def with_password(password: str, secrets: list[str]) -> list[bytes]:
 def ablate(lab: Any, *arguments: str) -> str:
     """What a command shows."""
     command = [sys.executable, "-m", "ablations.cli", *arguments]
-    environment = lab.environment() | {"COLUMNS": "400"}
+    environment = lab.environment()
     shown = subprocess.run(
         command, cwd=lab.folder, env=environment, capture_output=True, text=True, check=False
     )
