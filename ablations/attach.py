@@ -10,6 +10,7 @@ from ablations import slurm, tracking
 from ablations.errors import UserError
 from ablations.files import holder
 from ablations.progress import Progress
+from ablations.secrets import hidden
 from ablations.work import Work
 
 if TYPE_CHECKING:
@@ -82,12 +83,23 @@ def cancel(start: str, runs: Path, console: Console) -> None:
     end = time.monotonic() + _GRACE
     while slurm.queue(work) and time.monotonic() < end:
         time.sleep(0.5)
+    console.print(f"Cancelled {count} SLURM jobs of sweep {work.about['id']}.", highlight=False)
+    try:
+        _end_runs(work)
+    except Exception as error:
+        if not tracking.is_trouble(error):
+            raise
+        told = f"The tracking store is away or refuses; its runs stay open there: {hidden(str(error))}"
+        console.print(told, markup=False, highlight=False)
+
+
+def _end_runs(work: Work) -> None:
+    """Close the runs of the cells that were cancelled, and those of their sweeps."""
     gone = {task["id"]: "cancelled" for task in work.tasks if work.state(task) == "interrupted"}
     tracking.reap(work.about["tracking_uri"], gone)
     if not all(map(work.settled, work.tasks)):
         for sweep in work.about["sweeps"].values():
             tracking.end_sweep(work.about["tracking_uri"], sweep["parent"], "KILLED")
-    console.print(f"Cancelled {count} SLURM jobs of sweep {work.about['id']}.", highlight=False)
 
 
 def _left(work: Work, console: Console) -> int:

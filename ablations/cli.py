@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from ablations import cli_options as options
 from ablations import studies
 from ablations.cli_groups import Data, Root
 from ablations.errors import UserError
+from ablations.secrets import hidden
 
 app = typer.Typer(
     cls=Root,
@@ -38,9 +40,12 @@ def main() -> None:
         from rich.console import Console
         from rich.text import Text
 
-        message = Text.assemble(("error: ", "bold red"), str(error))
+        message = Text.assemble(("error: ", "bold red"), hidden(str(error)))
         Console(stderr=True).print(message, soft_wrap=True, highlight=False)
         sys.exit(error.exit_code)
+    except Exception:
+        print(hidden(traceback.format_exc()), file=sys.stderr, end="")
+        sys.exit(1)
 
 
 def _study_command(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,18 @@ import typer
 
 from ablations import studies
 from ablations.launch_settings import EXECUTORS
+from ablations.secrets import without_login
 
 STORE = "sqlite:///mlflow.db"
+
+
+def _without_login(uri: str) -> str:
+    """A store's login goes to the environment, where workers and libraries find it, and nowhere else."""
+    bare = without_login(uri)
+    if bare != uri:
+        os.environ["MLFLOW_TRACKING_URI"] = uri
+    return bare
+
 
 Grid = Annotated[
     Path, typer.Option("--grid", help="Sweep or suite file.", metavar="FILE.yaml", show_default=False)
@@ -38,7 +49,10 @@ Profile = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(help="Cells at once; default: one for each core.")]
 Runs = Annotated[Path, typer.Option(help="Folder of checkpoints and logs.", envvar="ABLATE_RUNS")]
-Tracking = Annotated[str, typer.Option(help="MLflow store or server.", envvar="MLFLOW_TRACKING_URI")]
+Tracking = Annotated[
+    str,
+    typer.Option(help="MLflow store or server.", envvar="MLFLOW_TRACKING_URI", callback=_without_login),
+]
 STUDY = typer.Argument(
     help="Name of a study; see `ablate list`.",
     autocompletion=lambda incomplete: [name for name in studies.names() if name.startswith(incomplete)],

@@ -30,6 +30,7 @@ from ablations import plan as plans
 from ablations.errors import UserError
 from ablations.part import Part
 from ablations.plan import Plan
+from ablations.secrets import hidden
 from ablations.tracking import CellRun
 
 if TYPE_CHECKING:
@@ -99,6 +100,12 @@ def _print_results(part: Part, tracking_uri: str, console: Console) -> None:
         print_results(part.study.name, tracking_uri, console, [cell.id for cell in part.cells])
     except UserError as nothing:  # every cell failed: that is what the exit code says
         console.print(str(nothing), highlight=False)
+    except Exception as error:
+        if not tracking.is_trouble(error):
+            raise
+        console.print(
+            f"No results, the tracking store does not give them: {hidden(str(error))}", markup=False
+        )
 
 
 def plan(order: Order, as_json: bool) -> int:
@@ -174,7 +181,7 @@ def ranking(tracking_uri: str) -> None:
 def ui(port: int, tracking_uri: str) -> int:
     """Serve the MLflow UI on the store until Ctrl-C."""
     preflight.check_tracking(tracking_uri)
-    os.environ["MLFLOW_TRACKING_URI"] = tracking_uri
+    os.environ["MLFLOW_TRACKING_URI"] = tracking.with_login(tracking_uri)
     from ablations.ui import serve
 
     return serve(port) or 0
@@ -260,7 +267,8 @@ def _prepare(
         only=order.only,
     )
     preflight.check(order.runs, order.tracking_uri)
-    os.environ["MLFLOW_TRACKING_URI"] = order.tracking_uri  # what workers and libraries read
+    # What workers and libraries read.
+    os.environ["MLFLOW_TRACKING_URI"] = tracking.with_login(order.tracking_uri)
     team = lanes.workers(settings)
     parts = [
         next_round(part, order.runs, order.tracking_uri, team) if part.sweep.search else part

@@ -137,6 +137,7 @@ def _executor(folder: Path) -> Any:
     import submitit
 
     logs = folder / "lanes" / uuid.uuid4().hex[:8]
+    logs.mkdir(parents=True, mode=0o700)  # what lies in pickles is run
     executor = submitit.AutoExecutor(folder=str(logs), cluster="local")
     executor.update_parameters(name="ablate", timeout_min=_WEEK)
     return executor

@@ -11,12 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import attach, interrupts, lanes, studies, tracking
+from ablations import attach, interrupts, lanes, preflight, studies, tracking
 from ablations.errors import UserError
 from ablations.files import holder, lease, write_json
 from ablations.part import Part
 from ablations.plan import Plan
 from ablations.progress import Progress
+from ablations.secrets import hidden
 from ablations.watchdog import HANG_MINUTES
 from ablations.work import Work
 
@@ -39,7 +40,8 @@ def run(plan: Plan, launch: Mapping[str, Any], runs: Path, console: Console) -> 
     A sweep of which nothing is left is written down for the reports, once.
 
     Raises:
-        UserError: the same plan is already being run, or this machine cannot launch it.
+        UserError: the same plan is already being run, its folders are another user's, or this machine
+            cannot launch it.
     """
     uri = tracking.default_uri()
     if not plan.tasks:
@@ -47,7 +49,7 @@ def run(plan: Plan, launch: Mapping[str, Any], runs: Path, console: Console) -> 
         return 0
     lanes.check(launch)
     folder = runs.absolute() / "sweeps" / plan_id(plan)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folders(folder, plan)
     watched = False
     while True:
         with lease(folder / "launcher.json") as mine:
@@ -62,6 +64,14 @@ def run(plan: Plan, launch: Mapping[str, Any], runs: Path, console: Console) -> 
         watched = True
         if (code := attach.watch(folder, console)) is not None:
             return code
+
+
+def _make_folders(folder: Path, plan: Plan) -> None:
+    """That of the sweep, in which lies what its workers run and which is closed to others; and that of every task."""
+    preflight.make(folder, 0o700)
+    work = Work(folder / "plan.json", {}, [])
+    for task in plan.tasks:
+        preflight.make(work.folder({"kind": task.kind, "id": task.id}))
 
 
 def _run(
@@ -125,7 +135,7 @@ def _begin(uri: str, part: Part) -> str:
 
 
 def _lay_out(folder: Path, plan: Plan, begun: Mapping[str, str], about: Mapping[str, Any]) -> Work:
-    """plan.json and a folder for every task, without the marks of earlier launches.
+    """plan.json, and the folder of every task without the marks of earlier launches.
 
     A task's `sweep` is the part that has its run; `sweeps` says for each where its study is declared.
     """
@@ -147,7 +157,6 @@ def _lay_out(folder: Path, plan: Plan, begun: Mapping[str, str], about: Mapping[
     work.stop.unlink(missing_ok=True)
     for task in work.tasks:
         place = work.folder(task)
-        place.mkdir(parents=True, exist_ok=True)
         if (place / "finished.json").exists():  # finished once, but the plan says that the result is gone
             (place / "progress.json").unlink(missing_ok=True)
         for mark in ("finished.json", "failed.json", "pruned.json"):
@@ -180,16 +189,17 @@ def _close(uri: str, plan: Plan, begun: Mapping[str, str], work: Work, code: int
                 ended = "FINISHED" if whole else "KILLED" if code == INTERRUPTED else "FAILED"
                 tracking.end_sweep(uri, begun[part.key], ended)
     except Exception as error:
-        if not tracking.is_passing(error):
+        if not tracking.is_trouble(error):
             raise
-        console.print(f"The tracking store is away; the sweep's run stays open there: {error}", markup=False)
+        told = f"The tracking store is away or refuses; the sweep's run stays open: {hidden(str(error))}"
+        console.print(told, markup=False)
 
 
 def _summary(work: Work, gave_up: str, console: Console) -> int:
     bad = [task for task in work.tasks if work.state(task) not in ENDED]
     if not bad:
         return 0
-    again = shlex.join(["ablate", *sys.argv[1:]])
+    again = hidden(shlex.join(["ablate", *sys.argv[1:]]))
     if work.stop.exists():
         console.print("[yellow]Interrupted.[/] The same command goes on from the last checkpoints:")
         console.print(f"  {again}", markup=False, highlight=False, soft_wrap=True)

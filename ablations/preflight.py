@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import socket
 import sqlite3
 import tempfile
 import urllib.error
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ablations import tracking
 from ablations.errors import UserError
-from ablations.tracking import sqlite_file
+from ablations.secrets import hidden
 
 _LITTLE = 1 << 16
 TIMEOUT = 5.0
@@ -38,8 +40,37 @@ def check_writable(folder: Path, what: str, option: str = "--runs") -> None:
             file.write(bytes(_LITTLE))
     except OSError as error:
         above = "" if nearest == folder else f" (nearest existing: {nearest})"
-        reason = f"{folder}{above}: {error.strerror}"
+        whose = f", it belongs to {_owner(nearest)}" if isinstance(error, PermissionError) else ""
+        reason = f"{folder}{above}: {error.strerror}{whose}"
         raise UserError(f"{what} cannot be written: {reason}.\n  choose another: {option} DIR") from None
+
+
+def make(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder to work in, with those above it, or find it there.
+
+    Raises:
+        UserError: it, or the one that it would lie in, is somebody else's.
+    """
+    with contextlib.suppress(PermissionError):
+        folder.mkdir(parents=True, exist_ok=True, mode=mode)
+    nearest = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if nearest != folder or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise UserError(
+            f"{nearest} belongs to {_owner(nearest)}: {_name(os.getuid())} may not work in it.\n"
+            "  choose a runs folder of your own: --runs DIR; what is finished is found in the tracking store"
+        )
+
+
+def _owner(path: Path) -> str:
+    return _name(path.stat().st_uid)
+
+
+def _name(user: int) -> str:
+    """That of a user, or the number where no name is known, as in a container."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
 
 
 def check_tracking(uri: str) -> None:
@@ -59,7 +90,7 @@ def check_tracking(uri: str) -> None:
 
 
 def _check_sqlite(uri: str) -> None:
-    file = sqlite_file(uri)
+    file = tracking.sqlite_file(uri)
     if file is None or not file.name or file.is_dir():
         raise UserError(f"tracking URI '{uri}' names no file; write sqlite:///mlflow.db")
     if not file.exists():
@@ -69,7 +100,7 @@ def _check_sqlite(uri: str) -> None:
     try:
         # For writing, since a writer that was killed leaves a journal which has to be rolled back.
         address = f"{file.absolute().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT)) as store:
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT)) as store:
             store.execute("select count(*) from sqlite_master")
     except sqlite3.Error as error:
         raise UserError(f"tracking store {uri}: {error}") from None
@@ -83,6 +114,15 @@ def _check_server(uri: str) -> None:
             raise _unreachable(uri, f"answers {error.code} {error.reason}") from None
     except (OSError, ValueError) as error:
         raise _unreachable(uri, str(getattr(error, "reason", error))) from None
+    try:
+        tracking.probe(uri)
+    except Exception as error:
+        if not tracking.is_refusal(error):
+            raise _unreachable(uri, hidden(str(error))) from None
+        raise UserError(
+            f"the tracking server {uri} refuses this login: {hidden(str(error))}\n"
+            "  set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        ) from None
 
 
 def _check_port(uri: str, port: int) -> None:

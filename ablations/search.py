@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import grid, tracking
+from ablations import grid, preflight, tracking
 from ablations.cell import Cell
 from ablations.errors import UserError
 from ablations.files import lease
@@ -74,7 +74,7 @@ def advance(part: Part, runs: Path, uri: str, workers: int) -> Part:
         UserError: a finished cell has no such metric.
     """
     folder = runs.absolute() / "searches"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    preflight.make(folder, 0o700)
     journal = folder / f"{_address(part)}.journal"
     with _alone(journal):
         return _advance(part, journal, uri, workers)

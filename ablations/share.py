@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.secrets import kept
+
 
 @dataclass
 class Share:
@@ -21,6 +23,7 @@ class Share:
     plan_file: str
     threads: int
 
+    @kept()
     def __call__(self, ids: list[str]) -> None:
         """Do the tasks, or train along with the process of rank 0, which does.
 

@@ -34,8 +34,9 @@ def serve(port: int) -> int:
 
 def _run(uri: str, port: int) -> int:
     """The server and its workers live and die together."""
-    where = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    where = ["--host", HOST, "--port", str(port), "--workers", "1"]
+    store = {"MLFLOW_BACKEND_STORE_URI": tracking.with_login(uri)}  # everybody sees the command's arguments
+    environment = os.environ | store | {"MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [sys.executable, "-m", "mlflow", "ui", *where]
     server = subprocess.Popen(command, env=environment, start_new_session=True)
     signal.signal(signal.SIGTERM, _terminated)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.files import read_json, state, write_json
+from ablations.secrets import hidden
 
 Task = Mapping[str, Any]
 """A task as plan.json has it: kind, id, name, needs, seconds, payload (see `ablations.plan.Task`), sweep."""
@@ -108,7 +109,8 @@ class Work:
 
     def fail(self, task: Task, reason: str) -> None:
         """Mark a task as failed under this launch."""
-        write_json(self.folder(task) / "failed.json", {"reason": reason, "launch": self.launch})
+        about = {"reason": hidden(reason), "launch": self.launch}
+        write_json(self.folder(task) / "failed.json", about)
 
     def reason(self, task: Task) -> str | None:
         """Why a task failed."""

@@ -17,6 +17,7 @@ from ablations import tracking
 from ablations.cell import Cell
 from ablations.files import lease, read_json, write_json
 from ablations.recorder import Recorder
+from ablations.secrets import hidden, kept, masked
 from ablations.study import Study
 from ablations.system import CellFailed, Context, Interrupted, Stage, System
 from ablations.trial import Pruned
@@ -31,6 +32,7 @@ _PAUSE = 0.3
 _LOG_LINES = 50
 
 
+@kept()
 def start(plan_file: str, threads: int, device: str | None) -> None:
     """What submitit calls on the machine a lane lands on."""
     limit(threads, device)
@@ -81,9 +83,10 @@ def _do(task: Task, work: Work) -> None:
     with _log_to(folder / "cell.log"), watched(work, task) as alive:
         if _attempts(folder, work.launch) > MAX_ATTEMPTS:
             reason = f"its worker died {MAX_ATTEMPTS} times (killed, or out of memory?)"
-            if task["kind"] == "cell":
-                tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
             work.fail(task, reason)
+            if task["kind"] == "cell":
+                with contextlib.suppress(Exception):  # the store may be away; the launcher says it at the end
+                    tracking.reap(work.about["tracking_uri"], {task["id"]: reason}, interrupted=False)
         elif task["kind"] == "stage":
             _stage(task, work, study_of(task, work).system(), alive)
         else:
@@ -183,7 +186,7 @@ def _prune(run_id: str, task: Task, work: Work, recorder: Recorder, reason: str)
         print(f"tracking store: {error}")
         _close(run_id, work, recorder, str(error), "", interrupted=True)
     else:
-        write_json(work.folder(task) / "pruned.json", {"run_id": run_id, "reason": reason})
+        write_json(work.folder(task) / "pruned.json", {"run_id": run_id, "reason": hidden(reason)})
 
 
 def _close(
@@ -219,8 +222,8 @@ def _disk_is_full(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def _log_to(path: Path) -> Iterator[None]:
-    """Everything printed, warned or logged while a task runs goes to its log."""
-    log = open(path, "a", buffering=1)  # noqa: SIM115 - its closing, and only that, may fail
+    """Everything printed, warned or logged while a task runs goes to its log, less the secrets."""
+    log = masked(path)
     handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)
     try:

@@ -11,7 +11,16 @@ from ablations.tracking.read import (
     predictions,
     sweeps,
 )
-from ablations.tracking.store import default_uri, exists, is_passing, sqlite_file
+from ablations.tracking.store import (
+    default_uri,
+    exists,
+    is_passing,
+    is_refusal,
+    is_trouble,
+    probe,
+    sqlite_file,
+    with_login,
+)
 from ablations.tracking.write import (
     begin_cell,
     begin_sweep,
@@ -39,13 +48,17 @@ __all__ = [
     "finished",
     "history",
     "is_passing",
+    "is_refusal",
+    "is_trouble",
     "log_steps",
     "pack",
     "parameter",
     "predictions",
+    "probe",
     "prune_cell",
     "reap",
     "restore",
     "sqlite_file",
     "sweeps",
+    "with_login",
 ]

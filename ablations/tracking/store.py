@@ -9,28 +9,39 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablations.secrets import without_login
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _ASK_ONE_BY_ONE = 40
 _PAGE = 1000
 _LASTING = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
-_LASTING |= {"PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_STATE"}
+_REFUSED = {"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
+_LASTING |= {"INVALID_STATE", *_REFUSED}
+_BUSY = {408, 429}
 _ABOUT_THE_WIRE = {"requests", "urllib3", "sqlalchemy", "sqlite3"}
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # MLflow's seven would hold a training step for minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # nor for the hour that a busy server may ask for
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 
 def default_uri() -> str:
-    """`MLFLOW_TRACKING_URI`, else a SQLite file in the working directory; the path of a file is absolute."""
+    """`MLFLOW_TRACKING_URI` less its login, else a SQLite file in the working directory, by its absolute path."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     file = sqlite_file(uri)
-    return f"sqlite:///{file.absolute()}" if file else uri
+    return f"sqlite:///{file.absolute()}" if file else without_login(uri)
+
+
+def with_login(uri: str) -> str:
+    """The URI with the login that `MLFLOW_TRACKING_URI` has for the same store: nothing else keeps one."""
+    known = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return known if without_login(known) == uri else uri
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -44,9 +55,14 @@ def exists(uri: str) -> bool:
     return file is None or file.exists()
 
 
-@lru_cache(maxsize=8)
 def client(uri: str) -> MlflowClient:
-    """A client of the store. A fresh SQLite store is made under a lock: two at once would corrupt it."""
+    """A client of the store."""
+    return _client(with_login(uri))
+
+
+@lru_cache(maxsize=8)
+def _client(uri: str) -> MlflowClient:
+    """A fresh SQLite store is made under a lock: two at once would corrupt it."""
     import logging
 
     for name, value in _ENVIRONMENT.items():
@@ -78,8 +94,30 @@ def is_passing(error: Exception) -> bool:
     """Whether a store that is away or busy explains the error, so that trying again later makes sense."""
     if hasattr(error, "error_code"):
         return error.error_code not in _LASTING
+    if (status := _status(error)) is not None:
+        return status >= 500 or status in _BUSY
     wire = any(kind.__module__.partition(".")[0] in _ABOUT_THE_WIRE for kind in type(error).__mro__)
     return wire or isinstance(error, ConnectionError | TimeoutError)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the store is there and does not take the login, which no waiting mends."""
+    return getattr(error, "error_code", None) in _REFUSED or _status(error) in (401, 403)
+
+
+def is_trouble(error: Exception) -> bool:
+    """Whether the store, being away or refusing, explains the error, which then is no fault of the code."""
+    return is_passing(error) or is_refusal(error)
+
+
+def _status(error: Exception) -> int | None:
+    """The status of the answer that an error is about; artifacts travel without MLflow's own codes."""
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def probe(uri: str) -> None:
+    """Ask the store for next to nothing; raises what it answers."""
+    client(uri).search_experiments(max_results=1)
 
 
 def cell_runs(uri: str, ids: Sequence[str]) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.cell import Cell, flatten
 from ablations.provenance import provenance
+from ablations.secrets import hidden
 from ablations.study import Study
 from ablations.system import Outcome
 from ablations.tracking.store import cell_runs, client, runs, sqlite_file
@@ -150,9 +151,9 @@ def fail_cell(uri: str, run_id: str, reason: str, log: str, *, interrupted: bool
     """Close a run as FAILED with its reason and last log lines, or as KILLED if it can be resumed."""
     store = client(uri)
     store.set_tag(run_id, "ablate.state", "interrupted" if interrupted else "failed")
-    store.set_tag(run_id, "ablate.reason", reason[:_LENGTH])
+    store.set_tag(run_id, "ablate.reason", hidden(reason)[:_LENGTH])
     if log:
-        store.log_text(run_id, log, "failure.txt")
+        store.log_text(run_id, hidden(log), "failure.txt")
     store.set_terminated(run_id, "KILLED" if interrupted else "FAILED")
 
 
@@ -160,7 +161,7 @@ def prune_cell(uri: str, run_id: str, reason: str, search: str) -> None:
     """Close the run of a trial that a search (its id) ended early, as KILLED."""
     from mlflow.entities import RunTag
 
-    told = {"ablate.state": "pruned", "ablate.reason": reason[:_LENGTH], "ablate.pruned_by": search}
+    told = {"ablate.state": "pruned", "ablate.reason": hidden(reason)[:_LENGTH], "ablate.pruned_by": search}
     tags = [RunTag(name, value) for name, value in told.items()]
     client(uri).log_batch(run_id, tags=tags)
     client(uri).set_terminated(run_id, "KILLED")

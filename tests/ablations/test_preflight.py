@@ -102,13 +102,21 @@ def test_a_server_that_does_not_answer_is_named(uri: str) -> None:
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, list[int]]]:
-    """A web server whose answers the test chooses."""
-    status = [200]
+    """A web server whose answers the test chooses: that on its health, and that to MLflow's client."""
+    status = [200, 200]
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status[0] if self.path == "/health" else 500)
+            self._answer(status[0] if self.path == "/health" else 500)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(status[1])
+
+        def _answer(self, status: int) -> None:
+            self.send_response(status)
             self.end_headers()
+            self.wfile.write(b"{}" if status == 200 else b"refused")
 
         def log_message(self, *args: object) -> None:
             pass
@@ -130,6 +138,17 @@ def test_a_server_has_to_be_healthy(server: tuple[str, list[int]], answer: int, 
     else:
         with pytest.raises(UserError, match=str(answer)):
             preflight.check_tracking(uri)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [(401, "refuses this login"), (403, "refuses this login"), (404, "cannot be reached")]
+)
+def test_a_server_has_to_let_us_in(server: tuple[str, list[int]], answer: int, said: str) -> None:
+    uri, status = server
+    status[1] = answer
+    with pytest.raises(UserError, match=said) as caught:
+        preflight.check_tracking(uri)
+    assert str(answer) in str(caught.value)
 
 
 def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

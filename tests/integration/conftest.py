@@ -140,3 +140,19 @@ def slurm() -> Iterator[Any]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """PostgreSQL and MLflow; without the programs the test skips, unless REQUIRE_POSTGRES=1."""
+    from postgres_server import Server, missing
+
+    if absent := missing():
+        reason = f"no PostgreSQL here: {', '.join(absent)} not installed"
+        pytest.fail(reason) if os.environ.get("REQUIRE_POSTGRES") == "1" else pytest.skip(reason)
+    server = Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

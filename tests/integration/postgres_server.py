@@ -15,6 +15,8 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from secrets import token_hex
+from urllib.parse import quote
 
 _SERVER = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
 
@@ -39,14 +41,16 @@ def free_port() -> int:
 
 
 class Server:
-    """The two servers; `url` is where MLflow answers."""
+    """The two servers; `url` is where MLflow answers, `database_uri` what it keeps its runs in."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ablate-postgres-"))
         self.database, self.port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._running: list[subprocess.Popen[bytes]] = []
+        self.password = "p@ss/" + token_hex(8)
         (self.folder / "data").mkdir(mode=0o700)
+        (self.folder / "password").write_text(self.password)
         self._as: list[str] = []
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
@@ -61,9 +65,17 @@ class Server:
             "-U",
             "mlflow",
             "-A",
-            "trust",
+            "scram-sha-256",
+            "--pwfile",
+            self.folder / "password",
         ]
         subprocess.run(list(map(str, command)), check=True, capture_output=True, cwd=self.folder, timeout=120)
+
+    @property
+    def database_uri(self) -> str:
+        """The database without the MLflow server before it."""
+        login = f"mlflow:{quote(self.password, safe='')}"
+        return f"postgresql://{login}@127.0.0.1:{self.database}/postgres"
 
     def start(self) -> None:
         """Start both and wait until MLflow answers."""
@@ -79,10 +91,10 @@ class Server:
         command = [*self._as, _programs() / "postgres", "-D", data, *options]
         self._running.append(subprocess.Popen(list(map(str, command)), cwd=self.folder, **_SERVER))
         wait_for("127.0.0.1", self.database)
-        store = f"postgresql://mlflow@127.0.0.1:{self.database}/postgres"
-        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--workers", "2"]
+        store = os.environ | {"MLFLOW_BACKEND_STORE_URI": self.database_uri}
+        command = [sys.executable, "-m", "mlflow", "server", "--workers", "2"]
         command += ["--port", str(self.port), "--artifacts-destination", str(self.folder / "artifacts")]
-        self._running.append(subprocess.Popen(command, cwd=self.folder, **_SERVER))
+        self._running.append(subprocess.Popen(command, cwd=self.folder, env=store, **_SERVER))
         end = time.monotonic() + 120
         while not self.answers():
             assert time.monotonic() < end, "the MLflow server does not answer"

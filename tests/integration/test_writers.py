@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from lab_study import result
-from postgres_server import Server, missing
+from postgres_server import Server
 
 from ablations import tracking
 
 WRITERS = 8
 SWEEP = "axes: {gain: [1, 2, 3, 4, 5, 6, 7, 8]}\nset: {steps: %d, pause: 0.05}\nlaunch: {workers: %d}\n"
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """PostgreSQL and MLflow; without the programs the test skips, unless REQUIRE_POSTGRES=1."""
-    if absent := missing():
-        reason = f"no PostgreSQL here: {', '.join(absent)} not installed"
-        pytest.fail(reason) if os.environ.get("REQUIRE_POSTGRES") == "1" else pytest.skip(reason)
-    server = Server()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
 
 
 def complete(lab: Any, steps: int) -> None:

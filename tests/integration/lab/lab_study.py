@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
+import sys
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -41,7 +44,7 @@ def result(gain: int, seed: int, steps: int) -> int:
 class LabSystem:
     """Modes: plain; fragile (fails while a file `trouble` lies in the run folder); deadly (kills its process);
     deaf (never looks whether it should stop); hungry (eats memory);
-    greedy (fills the disk while `trouble` lies there);
+    greedy (fills the disk while `trouble` lies there); careless (tells everything it knows, and fails);
     hanging and stuck (sleep for good, the latter holding the interpreter, while `trouble` lies there)."""
 
     schema_version = 1
@@ -106,6 +109,19 @@ def _misbehave(mode: str, step: int, context: Context) -> None:
         _eaten.append(bytearray(200_000_000))
     if mode == "deadly" and step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "careless" and step == 3:
+        _tell_everything()
+
+
+def _tell_everything() -> None:
+    """The environment, a line at a time and in pieces, to everything that a log is made of."""
+    known = "\n".join(f"{name}={value}" for name, value in os.environ.items())
+    print(known)
+    for at in range(0, len(known), 7):
+        print(known[at : at + 7], end="", file=sys.stderr, flush=True)
+    logging.getLogger("careless").warning("the environment is %s", dict(os.environ))
+    warnings.warn(f"HF_TOKEN is {os.environ['HF_TOKEN']}", stacklevel=1)
+    raise RuntimeError(f"{os.environ['HF_TOKEN']} does not open {os.environ['MLFLOW_TRACKING_URI']}")
 
 
 def _outcome(config: Mapping[str, Any], value: int, folder: Path) -> Outcome:
