@@ -59,8 +59,8 @@ def traces(lab: Any) -> Iterator[tuple[str, bytes]]:
         yield from ((str(file), file.read_bytes()) for file in place.rglob("*") if file.is_file())
     for words in (["report", "lab", "--out", "report"], ["report", "lab", "--json"], ["status"], ["doctor"]):
         yield " ".join(words), ablate(lab, *words).encode()
-    yield "export-runs", ablate(lab, "export-runs", "runs.tar.gz").encode()
-    subprocess.run(["tar", "-xzf", "runs.tar.gz"], cwd=lab.folder, check=True)
+    yield "export-runs", ablate(lab, "export-runs", "runs.tar.xz").encode()
+    subprocess.run([sys.executable, "-m", "tarfile", "-e", "runs.tar.xz"], cwd=lab.folder, check=True)
     yield from ((str(file), file.read_bytes()) for file in lab.folder.rglob("*") if file.is_file())
 
 
