@@ -17,7 +17,7 @@ from ablations.worker import MAX_ATTEMPTS
 
 WORKERS = 8
 _NAMED = ("partition", "account", "qos", "gres", "constraint")
-_POLL, _WEEK, _SIGNAL = 2.0, 7 * 24 * 60, 90
+_POLL, _SOON, _WEEK, _SIGNAL = 2.0, 20.0, 7 * 24 * 60, 90
 _TIMEOUTS = 1000
 _TOGETHER = ["--kill-on-bad-exit=1", "--wait=60"]
 """When a task of a cell dies or rank 0 is done, the others do not wait for it for ever."""
@@ -113,10 +113,10 @@ def name(work: Work) -> str:
     return f"ablate-{work.launch}"
 
 
-def queue(work: Work) -> dict[str, tuple[str, str, int]]:
+def queue(work: Work, *, patient: bool = True) -> dict[str, tuple[str, str, int]]:
     """Job id -> state, reason or node, restarts; of all jobs of the launch that SLURM has not ended."""
     form = "JobArrayID:64,State:32,ReasonList:128,RestartCnt:16"
-    text = _ask("squeue", "-h", "-r", f"--name={name(work)}", "-O", form)
+    text = _ask("squeue", "-h", "-r", f"--name={name(work)}", "-O", form, patient=patient)
     rows = [[line[:64], line[64:96], line[96:224], line[224:]] for line in text.splitlines()]
     return {
         job.strip(): (state.strip(), why.strip(), int(count.strip() or 0)) for job, state, why, count in rows
@@ -124,8 +124,8 @@ def queue(work: Work) -> dict[str, tuple[str, str, int]]:
 
 
 def states(work: Work) -> dict[str, str]:
-    """Task id -> `queued`, `requeued` or `running`, of tasks whose job SLURM has not ended."""
-    jobs = queue(work)
+    """Task id -> `queued`, `requeued` or `running`, of tasks whose job SLURM has not ended; asked once."""
+    jobs = queue(work, patient=False)
     known: dict[str, str] = {}
     for task, job in work.jobs().items():
         if job in jobs:
@@ -226,13 +226,21 @@ def _largest_array() -> int:
     return 1001
 
 
-def _ask(*command: str) -> str:
-    """What a command of SLURM prints; a controller that is away for a moment is asked again."""
+def _ask(*command: str, patient: bool = True) -> str:
+    """What a command of SLURM prints; a controller that is away for a moment is asked again by who is patient.
+
+    Others want to know soon: without a configuration, SLURM's own commands look for one for a minute.
+    """
+    program = Path(command[0]).name
     for pause in (1, 5, 15, None):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            limit = None if patient else _SOON
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"{program}: no answer in {_SOON:.0f} s") from None
         if done.returncode == 0:
             return done.stdout
-        if pause is None or "nvalid" in done.stderr or command[0] == "sacct":
+        if pause is None or not patient or "nvalid" in done.stderr or command[0] == "sacct":
             break
         time.sleep(pause)
-    raise UserError(f"{Path(command[0]).name}: {done.stderr.strip()}")
+    raise UserError(f"{program}: {done.stderr.strip()}")

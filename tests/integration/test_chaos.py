@@ -22,7 +22,7 @@ from lab_study import CHECKPOINT_EVERY, result
 from ablations import tracking
 from reports import build
 
-SEED, BLOWS = (int(os.environ.get(f"CHAOS_{name}", default)) for name, default in (("SEED", 0), ("BLOWS", 6)))
+SEED, BLOWS = (int(os.environ.get(f"CHAOS_{name}", default)) for name, default in (("SEED", 0), ("BLOWS", 4)))
 STEPS, WORKERS, GAINS, SEEDS = 30, 2, (1, 2, 3), (0, 1)
 SWEEP = (
     f"axes: {{gain: {list(GAINS)}}}\nseeds: {list(SEEDS)}\n"
