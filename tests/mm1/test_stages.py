@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ablations import suite
+from ablations import grid, studies, suite, sweep
 from mm1.cell import assemble
 from mm1.config import Experiment
 from mm1.data.encoding import Encoder
@@ -78,6 +78,17 @@ def test_the_manifest_lists_every_file_and_says_how_each_was_made():
     manifest = json.loads(MANIFEST.read_text())
     assert {path.stem for path in ZOO.glob("*.safetensors")} == manifest.keys()
     assert {key: (entry["kind"], entry["config"]) for key, entry in manifest.items()} == parts()
+
+
+def test_every_shipped_cell_of_the_sweep_finds_its_stages(tmp_path):
+    study = studies.get("encoder-resolution")
+    system = study.system()
+    file = sweep.read(ROOT / "sweeps" / "res.yaml", study.name, system.scales(), seeds="0-4")
+    cells = grid.cells(study, system, file)
+    assert len(cells) == 20
+    for cell in cells:
+        for stage in system.stages(cell.config):
+            assert weights(stage.id, tmp_path) == ZOO / f"{stage.id}.safetensors"
 
 
 def test_every_stage_of_the_shipped_suite_but_the_experts_is_there(tmp_path):
