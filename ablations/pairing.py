@@ -79,9 +79,10 @@ def item_differences(metric: str, scores: pd.DataFrame, pairs: pd.DataFrame) -> 
 
 def by_benchmark(table: pd.DataFrame) -> dict[str, np.ndarray]:
     """(seeds, benchmarks x items) -> benchmark -> (seeds, items); items that a seed lacks are left out."""
-    table = table.dropna(axis=1)
-    names = sorted(set(table.columns.get_level_values("benchmark")))
-    return {name: table[name].to_numpy() for name in names}
+    values = table.to_numpy()
+    answered = ~np.isnan(values).any(axis=0)
+    names = np.asarray(table.columns.get_level_values("benchmark"), dtype=object)
+    return {name: values[:, answered & (names == name)] for name in sorted(set(names[answered]))}
 
 
 def item_tables(metric: str, scores: pd.DataFrame) -> pd.DataFrame:

@@ -28,6 +28,7 @@ from benchmarks.common import report, seconds
 from reports.build import build
 
 STUDIES, SETTINGS, ITEMS, STEPS = 10, 20, 60, 120
+SAMPLED = 10
 AXIS = "encoder.resolution"
 VISUAL = ("short-captions", "captions", "general", "blurry", "sign-reading", "counting", "colours", "places")
 TEXT = ("reading", "world", "counting")
@@ -111,21 +112,28 @@ def _copy(uri: str, source: str, cells: Sequence[Cell], frame: pd.DataFrame) -> 
 
 
 def theirs(uri: str) -> float:
-    """Seconds in which MLflow's client returns every run, the two loss curves and the predictions of each."""
+    """Seconds in which MLflow's client returns every run, the two loss curves and the predictions of each.
 
-    def read() -> None:
-        store, token, found = client(uri), "", []
+    What it does run by run is timed on one run in SAMPLED and counted that often: thirty thousand calls of a kind.
+    """
+    store, found = client(uri), []
+
+    def read_runs() -> None:
+        token: str | None = ""
         experiments = [experiment.experiment_id for experiment in store.search_experiments()]
         while token is not None:
             page = store.search_runs(experiments, "", max_results=1000, page_token=token or None)
-            found, token = [*found, *page], page.token or None
-        for run in found:
-            if run.data.tags["ablate.kind"] == "cell":
-                for name in ("multimodal/loss", "held_out/loss"):
-                    store.get_metric_history(run.info.run_id, name)
-                pd.read_parquet(store.download_artifacts(run.info.run_id, "predictions.parquet"))
+            found.extend(page)
+            token = page.token or None
 
-    return seconds(read)
+    def read_each() -> None:
+        cells = [run.info.run_id for run in found if run.data.tags["ablate.kind"] == "cell"]
+        for run_id in cells[::SAMPLED]:
+            for name in ("multimodal/loss", "held_out/loss"):
+                store.get_metric_history(run_id, name)
+            pd.read_parquet(store.download_artifacts(run_id, "predictions.parquet"))
+
+    return seconds(read_runs) + SAMPLED * seconds(read_each)
 
 
 def main() -> None:

@@ -148,11 +148,10 @@ def _study(results: Results) -> dict[str, Any]:
 def _settings(results: Results) -> list[dict[str, Any]]:
     """Every setting of the axes with mean and half widths (95 %) of every metric."""
     metrics = dict.fromkeys([*results.study["metrics"], *benchmark_metrics(results)])
-    found = []
-    for setting in settings(results):
+    found, listed = settings(results), []
+    for setting, halves in zip(found, halves_with_items(results, found, metrics), strict=True):
         scores = {metric: score(results, setting, metric) for metric in metrics}
-        halves = halves_with_items(results, setting, metrics)
-        found.append(
+        listed.append(
             {
                 "axes": dict(setting.values),
                 "scores": {
@@ -167,7 +166,7 @@ def _settings(results: Results) -> list[dict[str, Any]]:
                 },
             }
         )
-    return found
+    return listed
 
 
 def _published(results: Results) -> dict[str, Any] | None:

@@ -79,9 +79,10 @@ def _by_setting(axes: Axes, results: Results, metrics: Sequence[str]) -> None:
         x = [place for place, one in seen if one is not None]
         means = [one.mean for _, one in seen if one is not None]
         halves = [one.half for _, one in seen if one is not None]
-        for seed in results.seeds:
-            values = [_of_seed(setting.cells, seed, metric) for setting in found]
-            axes.plot(places, values, color=colour, alpha=0.3, linewidth=0.7, zorder=1)
+        by_seed = [s.cells.set_index("seed")[metric] for s in found if metric in s.cells]
+        if by_seed:
+            lines = pd.concat(by_seed, axis=1).T.to_numpy()
+            axes.plot(places, lines, color=colour, alpha=0.3, linewidth=0.7, zorder=1)
         line = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4, "capsize": 2.5}
         axes.errorbar(x, means, yerr=halves, label=title(metric), elinewidth=1, **line)
     axes.set_xlabel(axis_title(results, [*results.levels]))
@@ -178,11 +179,6 @@ def _places(results: Results) -> list[float]:
     if len(results.axes) == 1 and all(isinstance(value, int | float) for value in values):
         return [float(value) for value in values]
     return [float(place) for place in range(len(found))]
-
-
-def _of_seed(cells: pd.DataFrame, seed: int, metric: str) -> float:
-    values: Mapping[int, float] = dict(zip(cells["seed"], cells.get(metric, []), strict=False))
-    return values.get(seed, float("nan"))
 
 
 def _row_label(results: Results, row: Row) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.pairing import by_benchmark, item_tables, same
+from ablations.pairing import by_benchmark, canonical, item_tables
 from ablations.stats import over_seeds, over_seeds_and_items
 from reports.frame import Results
 
@@ -40,16 +40,13 @@ class Score:
 
 def settings(results: Results) -> list[Setting]:
     """Every setting that has a finished cell, in the order of the levels."""
+    cells = results.cells.sort_values("seed")
+    texts = [canonical(row) for row in cells[[*results.levels]].to_numpy().tolist()]
+    having = cells.groupby(texts, sort=False)
     found = []
     for combination in product(*results.levels.values()):
-        values = dict(zip(results.levels, combination, strict=True))
-        cells = results.cells
-        for field, value in values.items():
-            cells = cells[[same(entry, value) for entry in cells[field]]]
-            if cells.empty:
-                break
-        if len(cells):
-            found.append(Setting(values, cells.sort_values("seed")))
+        if (text := canonical(combination)) in having.groups:
+            found.append(Setting(dict(zip(results.levels, combination, strict=True)), having.get_group(text)))
     return found
 
 
@@ -62,11 +59,18 @@ def score(results: Results, setting: Setting, metric: str) -> Score | None:
     return Score(metric, over.mean, over.reach(0.025), over.seeds)
 
 
-def halves_with_items(results: Results, setting: Setting, metrics: Iterable[str]) -> dict[str, float]:
-    """Metric -> half width of its 95 % interval over seeds and items, for metrics that have items."""
-    scores = results.scores[results.scores["cell_id"].isin(set(setting.cells["cell_id"]))]
-    tables = {metric: by_benchmark(100 * item_tables(metric, scores)) for metric in metrics}
-    return {metric: over_seeds_and_items(table).reach(0.025) for metric, table in tables.items() if table}
+def halves_with_items(
+    results: Results, found: Sequence[Setting], metrics: Iterable[str]
+) -> list[dict[str, float]]:
+    """For each setting, metric -> half width of its 95 % interval over seeds and items, if it has items."""
+    halves: list[dict[str, float]] = [{} for _ in found]
+    for metric in metrics:
+        table = 100 * item_tables(metric, results.scores)
+        for setting, own in zip(found, halves, strict=True):
+            items = by_benchmark(table[table.index.isin(setting.cells["cell_id"])])
+            if items:
+                own[metric] = over_seeds_and_items(items).reach(0.025)
+    return halves
 
 
 def benchmark_metrics(results: Results, shots: int | None = None) -> list[str]:

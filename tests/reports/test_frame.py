@@ -37,7 +37,7 @@ def test_means_are_over_seeds(store: str) -> None:
     values = results.cells[results.cells[AXIS] == 16]["eval/average/4shot"]
     assert one.mean == pytest.approx(values.mean())
     assert one.half == pytest.approx(4.302653 * values.std() / 3**0.5, rel=1e-5)
-    halves = halves_with_items(results, setting, ["eval/average/4shot", "final/loss"])
+    (halves,) = halves_with_items(results, [setting], ["eval/average/4shot", "final/loss"])
     assert [*halves] == ["eval/average/4shot"]
     assert halves["eval/average/4shot"] > 0
     assert score(results, setting, "eval/none/4shot") is None
