@@ -18,17 +18,18 @@ from mm1.stages import METRICS, WEIGHTS, ZOO, encoder_stage, language_stage, tra
 
 MANIFEST = ZOO / "manifest.json"
 SEEDS, RESOLUTIONS = range(5), (16, 24, 32, 48)
+EXPERTS = {"type": "qwen3-moe", "width": 64, "depth": 4}
 VARIATIONS: tuple[dict[str, Any], ...] = (
     {"encoder": {"resolution": 32, "pretraining": {"objective": "autoregressive"}}},
     {"encoder": {"resolution": 32, "width": 32, "depth": 3}},
     {"encoder": {"resolution": 32, "pretraining": {"synthetic_share": 0.0}}},
     {"language": {"width": 32, "depth": 2}},
     {"language": {"width": 64, "depth": 2}},
+    {"language": {**EXPERTS, "experts": {"count": 0}}},
+    {"language": {**EXPERTS, "experts": {"count": 8, "every": 2}}},
+    {"language": {**EXPERTS, "experts": {"count": 8, "every": 4}}},
 )
-"""What the studies of `sweeps/mm1.yaml` change of the base recipe's parts, on its seeds.
-
-Mixtures of experts, and the dense model that they are compared with, are left to their one study to train.
-"""
+"""What the studies of `sweeps/mm1.yaml` change of the base recipe's parts, on its seeds."""
 
 
 def parts() -> dict[str, tuple[str, dict[str, Any]]]:

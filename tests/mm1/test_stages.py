@@ -91,14 +91,15 @@ def test_every_shipped_cell_of_the_sweep_finds_its_stages(tmp_path):
             assert weights(stage.id, tmp_path) == ZOO / f"{stage.id}.safetensors"
 
 
-def test_every_stage_of_the_shipped_suite_but_the_experts_is_there(tmp_path):
-    """So that the whole of MM1 fits into an afternoon: the stages alone would take an hour of it."""
+def test_every_cell_of_the_shipped_suite_finds_its_stages(tmp_path):
+    """So that the whole of MM1 fits into an afternoon: the stages alone would take two hours of it."""
     found, _ = suite.read(suite.ALL, ROOT / "sweeps" / "mm1.yaml")
-    cells = [(part.system, cell) for part in found for cell in part.cells]
-    stages = {stage.id: stage for system, cell in cells for stage in system.stages(cell.config)}
-    lacking = {key for key in stages if weights(key, tmp_path) != ZOO / f"{key}.safetensors"}
+    stages = {
+        stage.id for part in found for cell in part.cells for stage in part.system.stages(cell.config)
+    }
     assert len(stages) == 35
-    assert lacking == {key for key, stage in stages.items() if stage.config["type"] == "qwen3-moe"}
+    for stage in stages:
+        assert weights(stage, tmp_path) == ZOO / f"{stage}.safetensors"
 
 
 def test_a_stage_in_its_own_folder_comes_first_and_an_unknown_one_is_nowhere(tmp_path):
@@ -108,7 +109,7 @@ def test_a_stage_in_its_own_folder_comes_first_and_an_unknown_one_is_nowhere(tmp
 
 
 def test_the_zoo_is_small():
-    assert sum(path.stat().st_size for path in ZOO.iterdir() if path.is_file()) < 14e6
+    assert sum(path.stat().st_size for path in ZOO.iterdir() if path.is_file()) < 15e6
 
 
 @pytest.mark.parametrize("resolution", [16, 48])
