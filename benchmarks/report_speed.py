@@ -60,8 +60,8 @@ def _write_study(uri: str, folder: Path, study: Study, cells: Sequence[Cell]) ->
         points = [(name, 3 - step / STEPS, step, 10 * step) for step in range(0, STEPS, every)]
         tracking.log_steps(uri, run_id, points)
     tracking.finish_cell(uri, run_id, Outcome(_metrics(frame), {"resolution": 8, "steps": 1200}, [file]))
-    tracking.end_sweep(uri, parent)
     _copy(uri, run_id, cells[1:], frame)
+    tracking.end_sweep(uri, parent)
 
 
 def _predictions() -> pd.DataFrame:

@@ -241,7 +241,7 @@ def _varying(runs: Sequence[CellRun]) -> list[str]:
 
 def _scores(runs: Sequence[CellRun], tracking_uri: str) -> pd.DataFrame:
     frames = [
-        pd.read_parquet(tracking.predictions(tracking_uri, run.run_id), columns=_SCORE_COLUMNS).assign(
+        pd.read_parquet(tracking.predictions(tracking_uri, run), columns=_SCORE_COLUMNS).assign(
             cell_id=run.cell_id
         )
         for run in runs

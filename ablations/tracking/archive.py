@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.errors import UserError
 from ablations.tracking.read import sweeps
-from ablations.tracking.store import client, runs
+from ablations.tracking.store import analyze, client, runs
 from ablations.tracking.write import experiment_id, log_steps
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def restore(uri: str, file: Path) -> tuple[int, int]:
         new = [run for run in found if run["id"] not in known]
         for run in new:
             known[run["id"]] = _restore_run(uri, store, run, folder / run["id"] / "artifacts", known)
+    analyze(uri)
     return len(new), len(found) - len(new)
 
 

@@ -84,7 +84,7 @@ def sweeps(uri: str, study: str | None = None) -> list[SweepRun]:
             name=run.info.run_name,
             experiment=names[run.info.experiment_id],
             start=run.info.start_time / 1000,
-            declaration=json.loads(Path(_download(uri, run.info.run_id, "sweep.json")).read_text()),
+            declaration=json.loads(_artifact(uri, run.info, "sweep.json").read_text()),
         )
         for run in found
     ]
@@ -96,18 +96,18 @@ def history(uri: str, run_id: str, metric: str) -> list[tuple[int, float]]:
     return sorted({p.step: p.value for p in sorted(points, key=lambda p: p.timestamp)}.items())
 
 
-def predictions(uri: str, run_id: str) -> Path:
+def predictions(uri: str, run: CellRun) -> Path:
     """Where a cell's per-item predictions lie, fetched if they lie elsewhere."""
-    return Path(_download(uri, run_id, "predictions.parquet"))
+    return _artifact(uri, run, "predictions.parquet")
 
 
-def _download(uri: str, run_id: str, name: str) -> str:
-    place = client(uri).get_run(run_id).info.artifact_uri
-    if place.startswith("file://"):
-        return unquote(urlparse(place).path) + "/" + name
-    folder = Path(_fetched().name) / run_id
+def _artifact(uri: str, run: Any, name: str) -> Path:
+    """A file of a run, which is anything that has `run_id` and `artifact_uri`."""
+    if run.artifact_uri.startswith("file://"):
+        return Path(unquote(urlparse(run.artifact_uri).path)) / name
+    folder = Path(_fetched().name) / run.run_id
     folder.mkdir(exist_ok=True)
-    return client(uri).download_artifacts(run_id, name, str(folder))
+    return Path(client(uri).download_artifacts(run.run_id, name, str(folder)))
 
 
 @cache

@@ -12,7 +12,7 @@ from ablations.provenance import provenance
 from ablations.secrets import hidden
 from ablations.study import Study
 from ablations.system import Outcome
-from ablations.tracking.store import cell_runs, client, runs, sqlite_file
+from ablations.tracking.store import analyze, cell_runs, client, runs, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,6 +54,7 @@ def _sweep_name(sweep: Mapping[str, Any], cells: int) -> str:
 def end_sweep(uri: str, run_id: str, status: str = "FINISHED") -> None:
     """Close a sweep's parent run as FINISHED, FAILED or KILLED."""
     client(uri).set_terminated(run_id, status)
+    analyze(uri)
 
 
 def experiment_id(store: MlflowClient, uri: str, name: str, question: str) -> str:

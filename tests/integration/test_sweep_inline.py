@@ -51,8 +51,8 @@ def test_a_sweep_leaves_its_declaration_and_a_run_for_every_cell(lab: Any) -> No
         assert run.metrics["value"] == result(int(name[5]), int(name[-1]), 6)
         assert run.metrics["fact.tokens"] == 10
         assert run.metrics["seconds"] > 0
-        assert tracking.predictions(lab.uri, run.run_id).parent == artifact_folder(run)
-        assert tracking.predictions(lab.uri, run.run_id).exists()
+        assert tracking.predictions(lab.uri, run).parent == artifact_folder(run)
+        assert tracking.predictions(lab.uri, run).exists()
         assert tracking.history(lab.uri, run.run_id, "loss") == [(n, 1 / n) for n in range(1, 7)]
 
 
