@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        tempfile.tempdir = name  # MLflow leaves an empty folder behind for every artifact that lies here
+        tempfile.tempdir = name  # MLflow copies every file it is asked for, and leaves the copy behind
         folder = Path(name)
         uri = f"sqlite:///{folder}/mlflow.db"
         print(
