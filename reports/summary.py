@@ -41,13 +41,19 @@ class Score:
 def settings(results: Results) -> list[Setting]:
     """Every setting that has a finished cell, in the order of the levels."""
     cells = results.cells.sort_values("seed")
-    texts = [canonical(row) for row in cells[[*results.levels]].to_numpy().tolist()]
-    having = cells.groupby(texts, sort=False)
-    found = []
-    for combination in product(*results.levels.values()):
-        if (text := canonical(combination)) in having.groups:
-            found.append(Setting(dict(zip(results.levels, combination, strict=True)), having.get_group(text)))
-    return found
+    having: dict[str, list[int]] = {}
+    for place, row in enumerate(cells[[*results.levels]].to_numpy().tolist()):
+        having.setdefault(_key(row), []).append(place)
+    return [
+        Setting(dict(zip(results.levels, combination, strict=True)), cells.iloc[having[text]])
+        for combination in product(*results.levels.values())
+        if (text := _key(combination)) in having
+    ]
+
+
+def _key(values: Iterable[Any]) -> str:
+    """One text for equal values: a column that also has fractions makes 48 a 48.0."""
+    return canonical([int(v) if isinstance(v, float) and v.is_integer() else v for v in values])
 
 
 def score(results: Results, setting: Setting, metric: str) -> Score | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -41,6 +42,19 @@ def test_means_are_over_seeds(store: str) -> None:
     assert [*halves] == ["eval/average/4shot"]
     assert halves["eval/average/4shot"] > 0
     assert score(results, setting, "eval/none/4shot") is None
+
+
+def test_a_single_cell_is_a_setting(store: str) -> None:
+    results = read("demo", store)
+    (alone,) = settings(replace(results, cells=results.cells.iloc[:1]))
+    assert [*alone.cells["cell_id"]] == [results.cells["cell_id"].iloc[0]]
+
+
+def test_whole_numbers_in_a_column_of_fractions_are_the_same_settings(store: str) -> None:
+    results = read("demo", store)
+    mixed = results.cells.astype({AXIS: float}).assign(rate=[0.5, 1.0] * 6)
+    found = settings(replace(results, cells=mixed, levels={**results.levels, "rate": [0.5, 1]}))
+    assert sum(len(setting.cells) for setting in found) == 12
 
 
 def test_curves(store: str) -> None:
