@@ -210,9 +210,8 @@ def test_completion_of_study_names(ablate: Ablate) -> None:
     assert complete("ablate encoder-r").split() == ["encoder-resolution"]
     assert complete("ablate plan toy").split() == ["toy", "toy-deep"]
     assert complete("ablate toy --executor s").split() == ["slurm"]
-    told = {
-        "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"
-    }  # else: the shell that the tests run in, if any
+    # else it is the shell that the tests run in, if there is any
+    told = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     assert "complete_bash" in ablate("--show-completion", "bash", **told).stdout
 
 
