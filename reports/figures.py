@@ -79,10 +79,9 @@ def _by_setting(axes: Axes, results: Results, metrics: Sequence[str]) -> None:
         x = [place for place, one in seen if one is not None]
         means = [one.mean for _, one in seen if one is not None]
         halves = [one.half for _, one in seen if one is not None]
-        by_seed = [s.cells.set_index("seed")[metric] for s in found if metric in s.cells]
-        if by_seed:
-            lines = pd.concat(by_seed, axis=1).T.to_numpy()
-            axes.plot(places, lines, color=colour, alpha=0.3, linewidth=0.7, zorder=1)
+        if metric in results.cells:
+            by_seed = pd.concat([setting.cells.set_index("seed")[metric] for setting in found], axis=1)
+            axes.plot(places, by_seed.T.to_numpy(), color=colour, alpha=0.3, linewidth=0.7, zorder=1)
         line = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.4, "capsize": 2.5}
         axes.errorbar(x, means, yerr=halves, label=title(metric), elinewidth=1, **line)
     axes.set_xlabel(axis_title(results, [*results.levels]))
