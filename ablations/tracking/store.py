@@ -21,6 +21,7 @@ _LASTING = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST",
 _REFUSED = {"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
 _LASTING |= {"INVALID_STATE", *_REFUSED}
 _BUSY = {408, 429}
+_MADE_MEANWHILE = ("UniqueViolation", "UNIQUE constraint failed", "Duplicate entry")
 _ABOUT_THE_WIRE = {"requests", "urllib3", "sqlalchemy", "sqlite3"}
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -107,11 +108,16 @@ def analyze(uri: str) -> None:
 def is_passing(error: Exception) -> bool:
     """Whether a store that is away or busy explains the error, so that trying again later makes sense."""
     if hasattr(error, "error_code"):
-        return error.error_code not in _LASTING
+        return error.error_code not in _LASTING or _lost_a_race(error)
     if (status := _status(error)) is not None:
         return status >= 500 or status in _BUSY
     wire = any(kind.__module__.partition(".")[0] in _ABOUT_THE_WIRE for kind in type(error).__mro__)
     return wire or isinstance(error, ConnectionError | TimeoutError)
+
+
+def _lost_a_race(error: Any) -> bool:
+    """Whether another writer made the same row a moment earlier (MLflow looks first, then writes): then it is there."""
+    return error.error_code == "BAD_REQUEST" and any(word in str(error) for word in _MADE_MEANWHILE)
 
 
 def is_refusal(error: Exception) -> bool:

@@ -65,3 +65,31 @@ def test_postgresql_that_crashes_and_comes_back_loses_nothing(
     assert early == [], "no cell may be finished before its metrics are delivered"
     complete(lab, 160)
     assert "metrics are kept on disk" in logs(lab)
+
+
+def test_who_loses_the_race_for_a_dataset_row_tries_again_with_postgresql(
+    lab: Any, server: Server, wait: Callable[..., Any], monkeypatch: Any
+) -> None:
+    import psycopg
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    lab.write("axes: {gain: [1]}\nset: {steps: 40, pause: 0.05}\n")
+    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    def rival() -> None:
+        wait(lambda: len(lab.steps("gain=1 seed=0")) > 5)
+        with psycopg.connect(server.database_uri) as writing:  # commits at its end
+            writing.execute(
+                "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, dataset_source)"
+                " SELECT 'rival', experiment_id, 'numbers', 'abc', 'ablate', '{}' FROM runs LIMIT 1"
+            )
+            with psycopg.connect(server.database_uri, autocommit=True) as watching:
+                wait(lambda: watching.execute(blocked).fetchone() == (1,))
+
+    other = threading.Thread(target=rival, daemon=True)
+    other.start()
+    code, shown = lab.launch()
+    other.join()
+    assert code == 0, shown
+    assert lab.cells()["gain=1 seed=0"].status == "FINISHED"
+    assert "UniqueViolation" in logs(lab), "the race did not happen"
