@@ -70,11 +70,11 @@ def _study_command(name: str) -> None:
         tracking_uri: options.Tracking = options.STORE,
         dry_run: options.DryRun = False,
     ) -> None:
-        from ablations import commands
+        from ablations.commands import sweeps
 
-        launch = commands.settings(profile, executor=executor, workers=workers)
-        order = commands.Order(name, grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
-        raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
+        launch = sweeps.settings(profile, executor=executor, workers=workers)
+        order = sweeps.Order(name, grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
+        raise typer.Exit(sweeps.plan(order, as_json=False) if dry_run else sweeps.run(order))
 
 
 for _name in studies.names():
@@ -98,27 +98,27 @@ def run_all(
     dry_run: options.DryRun = False,
 ) -> None:
     """Run a suite of studies as one plan: what several of them need is trained once."""
-    from ablations import commands
+    from ablations.commands import sweeps
 
-    launch = commands.settings(profile, executor=executor, workers=workers)
-    order = commands.Order("all", grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
-    raise typer.Exit(commands.plan(order, as_json=False) if dry_run else commands.run(order))
+    launch = sweeps.settings(profile, executor=executor, workers=workers)
+    order = sweeps.Order("all", grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
+    raise typer.Exit(sweeps.plan(order, as_json=False) if dry_run else sweeps.run(order))
 
 
 @app.command(epilog="Example: ablate ranking", rich_help_panel="Studies")
 def ranking(tracking_uri: options.Tracking = options.STORE) -> None:
     """Rank the choices by what they move, over the cells of all studies; trains nothing."""
-    from ablations import commands
+    from ablations.commands import results
 
-    commands.ranking(tracking_uri)
+    results.ranking(tracking_uri)
 
 
 @app.command("list", epilog="Example: ablate list")
 def list_studies() -> None:
     """List the studies: their questions, axes and claims."""
-    from ablations import commands
+    from ablations.commands import browse
 
-    commands.list_studies()
+    browse.list_studies()
 
 
 @app.command(epilog="Example: ablate plan encoder-resolution --grid sweeps/res.yaml --json")
@@ -137,19 +137,19 @@ def plan(
     as_json: options.Json = False,
 ) -> None:
     """Print what a sweep (`all`: a suite) comes to: cells, reused, shared stages, time. Starts nothing."""
-    from ablations import commands
+    from ablations.commands import sweeps
 
-    launch = commands.settings(profile, executor=executor, workers=workers)
-    order = commands.Order(study, grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
-    raise typer.Exit(commands.plan(order, as_json))
+    launch = sweeps.settings(profile, executor=executor, workers=workers)
+    order = sweeps.Order(study, grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
+    raise typer.Exit(sweeps.plan(order, as_json))
 
 
 @app.command(epilog="Example: ablate status --runs runs")
 def status(runs: options.Runs = Path("runs")) -> None:
     """Show what runs now, what is done and what failed."""
-    from ablations import commands
+    from ablations.commands import browse
 
-    raise typer.Exit(commands.status(runs))
+    raise typer.Exit(browse.status(runs))
 
 
 @app.command(epilog="Example: ablate cancel 3f2a")
@@ -160,9 +160,9 @@ def cancel(
     runs: options.Runs = Path("runs"),
 ) -> None:
     """Cancel a sweep: the jobs it started and nothing else. Its cells go on from their checkpoints later."""
-    from ablations import commands
+    from ablations.commands import sweeps
 
-    commands.cancel(sweep, runs)
+    sweeps.cancel(sweep, runs)
 
 
 @app.command(epilog="Example: ablate report encoder-resolution --out reports/out")
@@ -173,9 +173,9 @@ def report(
     as_json: options.Json = False,
 ) -> None:
     """Rebuild tables, figures and the page from the MLflow runs; without a study: of all that have runs."""
-    from ablations import commands
+    from ablations.commands import results
 
-    commands.report(study or [], out, tracking_uri, as_json)
+    results.report(study or [], out, tracking_uri, as_json)
 
 
 @app.command(epilog="Example: ablate ui --port 5000")
@@ -186,9 +186,9 @@ def ui(
     tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Open the MLflow UI on the same store."""
-    from ablations import commands
+    from ablations.commands import browse
 
-    raise typer.Exit(commands.ui(port, tracking_uri))
+    raise typer.Exit(browse.ui(port, tracking_uri))
 
 
 @app.command(epilog="Example: ablate logs 7b6df3bff2e3e382 --lines 50")
@@ -198,9 +198,9 @@ def logs(
     runs: options.Runs = Path("runs"),
 ) -> None:
     """Print the last log lines of a cell or stage."""
-    from ablations import commands
+    from ablations.commands import browse
 
-    commands.logs(cell, lines, runs)
+    browse.logs(cell, lines, runs)
 
 
 @app.command(epilog="Example: ablate why 44b21ff6 0d0baaeb")
@@ -211,9 +211,9 @@ def why(
     tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Print what differs between two cells: settings, stages, facts, versions."""
-    from ablations import commands
+    from ablations.commands import results
 
-    commands.why(one, other, runs, tracking_uri)
+    results.why(one, other, runs, tracking_uri)
 
 
 @app.command("next", epilog="Example: ablate next --budget 2h")
@@ -227,9 +227,9 @@ def next_seeds(
     tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Say which further seeds, of which cells, would settle the most undecided claims in a given time."""
-    from ablations import commands
+    from ablations.commands import results
 
-    commands.next_seeds(budget, grid, runs, tracking_uri, workers)
+    results.next_seeds(budget, grid, runs, tracking_uri, workers)
 
 
 @app.command("export-runs", epilog="Example: ablate export-runs mm1.tar.xz --study connector")
@@ -240,9 +240,9 @@ def export_runs(
     tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Pack the runs of the store into one file: settings, metrics with their history, artifacts."""
-    from ablations import commands
+    from ablations.commands import results
 
-    commands.export_runs(out, study or [], pictures, tracking_uri)
+    results.export_runs(out, study or [], pictures, tracking_uri)
 
 
 @app.command("import-runs", epilog="Example: ablate import-runs mm1.tar.xz --tracking-uri sqlite:///other.db")
@@ -251,9 +251,9 @@ def import_runs(
     tracking_uri: options.Tracking = options.STORE,
 ) -> None:
     """Restore packed runs into a store, so that reports come out the same there."""
-    from ablations import commands
+    from ablations.commands import results
 
-    commands.import_runs(file, tracking_uri)
+    results.import_runs(file, tracking_uri)
 
 
 @app.command(epilog="Example: ablate doctor --tracking-uri http://localhost:5000")

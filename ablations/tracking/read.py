@@ -48,9 +48,9 @@ class SweepRun:
     declaration: Mapping[str, Any]
 
 
-def finished(uri: str, ids: Sequence[str]) -> dict[str, str]:
-    """Cell id -> run id of those that are finished."""
-    return {run.cell_id: run.run_id for run in cells(uri, ids) if run.status == _FINISHED}
+def finished(uri: str, ids: Sequence[str]) -> list[CellRun]:
+    """The runs of those cells that are finished, in the order of `ids`."""
+    return [run for run in cells(uri, ids) if run.status == _FINISHED]
 
 
 def cells(uri: str, ids: Sequence[str]) -> list[CellRun]:

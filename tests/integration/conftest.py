@@ -53,7 +53,7 @@ class Lab:
         from ablations.part import Part
 
         study, wanted, cells = self.grid()
-        done = tracking.finished(self.uri, [cell.id for cell in cells])
+        done = [run.cell_id for run in tracking.finished(self.uri, [cell.id for cell in cells])]
         todo = plan.make([Part(study, wanted, study.system(), cells)], self.runs / "stages", done)
         console = Console(file=io.StringIO(), width=100)
         code = launch.run(todo, wanted.launch, self.runs, console)

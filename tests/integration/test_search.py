@@ -15,7 +15,8 @@ import optuna
 import pytest
 from valley_study import best, loss
 
-from ablations import commands, tracking
+from ablations import tracking
+from ablations.commands import browse, sweeps
 from ablations.trial import storage
 
 SEARCH = """
@@ -34,13 +35,13 @@ def valley(lab: Any) -> Any:
 
     def run(text: str = SEARCH, study: str = "valley", file: str = "valley.yaml") -> int:
         (lab.folder / file).write_text(text)
-        return commands.run(order(lab, study, file))
+        return sweeps.run(order(lab, study, file))
 
     return run
 
 
-def order(lab: Any, study: str = "valley", file: str = "valley.yaml") -> commands.Order:
-    return commands.Order(study, Path(file), None, None, [], {}, lab.runs, lab.uri)
+def order(lab: Any, study: str = "valley", file: str = "valley.yaml") -> sweeps.Order:
+    return sweeps.Order(study, Path(file), None, None, [], {}, lab.runs, lab.uri)
 
 
 def command(lab: Any, study: str, file: str) -> subprocess.Popen[str]:
@@ -135,7 +136,7 @@ def test_a_grid_tries_its_values_and_no_others(lab: Any, valley: Any) -> None:
 
 def test_a_preview_says_how_many_trials_and_writes_nothing(lab: Any, capsys: Any) -> None:
     (lab.folder / "valley.yaml").write_text(SEARCH)
-    assert commands.plan(order(lab), as_json=False) == 0
+    assert sweeps.plan(order(lab), as_json=False) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert (
         "search of rate: 24 trials in 2 settings; 0 have ended, 12 in this round, 12 in later ones" in shown
@@ -165,7 +166,7 @@ def test_bad_trials_are_pruned(lab: Any, valley: Any, capsys: Any) -> None:
     assert valley(PRUNING) == 0
     assert "Nothing to do" in capsys.readouterr().out
     (lab.folder / "valley.yaml").write_text(PRUNING)
-    assert commands.status(lab.runs) == 0
+    assert browse.status(lab.runs) == 0
 
 
 def test_a_value_with_which_nothing_can_be_trained_is_a_pruned_trial(lab: Any, valley: Any) -> None:
@@ -197,13 +198,13 @@ def test_a_search_goes_on_after_a_kill(lab: Any, wait: Any) -> None:
     with open(journal, "a") as file:
         file.write('{"op_code":6,"worker_id":"torn')  # a machine that dies tears the last line
     done = {folder.parent.name for folder in lab.runs.glob("*/finished.json")}
-    assert commands.run(order(lab)) == 0
+    assert sweeps.run(order(lab)) == 0
     assert all([t.state.name for t in tried] == ["COMPLETE"] * 5 for tried in trials(lab).values())
     assert len(cells(lab)) == 10
     assert all(steps(lab)[key] == 4 for key in done)  # none of them was done again
     sequence = values(lab)
     journal.unlink()
-    commands.run(order(lab))
+    sweeps.run(order(lab))
     assert values(lab) == sequence  # a kill changes no value
 
 
@@ -249,7 +250,7 @@ def test_a_wrong_block_is_refused_with_its_line(lab: Any, block: str, complaint:
 
     (lab.folder / "valley.yaml").write_text(f"axes: {{gain: [1]}}\nsearch: {block}\n")
     with pytest.raises(SweepError) as refused:
-        commands.plan(order(lab), as_json=True)
+        sweeps.plan(order(lab), as_json=True)
     assert complaint in str(refused.value)
     assert "valley.yaml:2" in str(refused.value)
 
@@ -286,7 +287,7 @@ def test_no_result_is_lost_wherever_the_journal_is_cut(lab: Any, valley: Any) ->
     whole, before = journal.read_bytes(), values(lab)
     for cut in range(1, len(whole), len(whole) // 7):
         journal.write_bytes(whole[:cut])
-        todo = commands._prepare(order(lab))[0]
+        todo = sweeps.prepare(order(lab))[0]
         assert not todo.tasks
         assert values(lab) == before
         assert [trial.state.name for tried in trials(lab).values() for trial in tried] == ["COMPLETE"] * 4

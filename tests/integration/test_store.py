@@ -39,7 +39,7 @@ def test_four_processes_may_make_a_fresh_store_at_once(tmp_path: Path) -> None:
 
 def test_reading_makes_no_store(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    assert tracking.finished(uri, ["ab"]) == {}
+    assert tracking.finished(uri, ["ab"]) == []
     assert tracking.sweeps(uri) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -52,9 +52,8 @@ def test_more_cells_than_are_asked_for_one_by_one(lab: Any) -> None:
     for cell in cells[:3]:
         tracking.finish_cell(lab.uri, runs[cell.id], Outcome({"score": 1.0}), seconds=2.0)
     ids = [cell.id for cell in cells]
-    assert tracking.finished(lab.uri, ids) == {name: runs[name] for name in ids[:3]}
-    seconds = {run.cell_id: run.seconds for run in tracking.cells(lab.uri, ids[:3])}
-    assert seconds == dict.fromkeys(ids[:3], 2.0)
+    done = tracking.finished(lab.uri, ids)
+    assert [(run.cell_id, run.run_id, run.seconds) for run in done] == [(i, runs[i], 2.0) for i in ids[:3]]
     assert [run.cell_id for run in tracking.cells(lab.uri, ids)] == ids
     assert tracking.begin_cell(lab.uri, "trial", STUDY, "many", parent, cells[5], {}) == runs["id005"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ablations import commands, tracking
+from ablations import tracking
+from ablations.commands import sweeps
 from reports import frame
 
 GAIN = "study: lab\naxes: {gain: [1, 2]}\n"
@@ -13,14 +14,14 @@ STEPS = "study: lab-steps\naxes: {steps: [6, 8]}\nset: {gain: 1}\n"
 SUITE = "suite: trial\nseeds: 0-1\nsweeps: [gain.yaml, steps.yaml]\nlaunch: {executor: inline}\n"
 
 
-def suite(lab: Any) -> commands.Order:
+def suite(lab: Any) -> sweeps.Order:
     for name, text in {"gain": GAIN, "steps": STEPS, "suite": SUITE}.items():
         (lab.folder / f"{name}.yaml").write_text(text)
-    return commands.Order("all", lab.folder / "suite.yaml", None, None, [], {}, lab.runs, lab.uri)
+    return sweeps.Order("all", lab.folder / "suite.yaml", None, None, [], {}, lab.runs, lab.uri)
 
 
 def test_shared_cells_run_once_and_every_study_is_reported(lab: Any, capsys: Any) -> None:
-    assert commands.run(suite(lab)) == 0
+    assert sweeps.run(suite(lab)) == 0
     shown = capsys.readouterr().out
     assert "6 cells: 0 reused, 6 to run" in shown
     assert "sharing spares 2 cells" in shown
@@ -40,7 +41,7 @@ def test_a_study_whose_cells_all_ran_elsewhere_is_read_too(lab: Any) -> None:
     order = suite(lab)
     wide = STEPS.replace("set: {gain: 1}\n", "").replace("axes: {", "axes: {gain: [1, 2], ")
     (lab.folder / "gain.yaml").write_text(wide.replace("lab-steps", "lab"))
-    assert commands.run(order) == 0
+    assert sweeps.run(order) == 0
     owned = [run for run in _runs(lab) if run.tags["study"] == "lab-steps"]
     assert owned == []
     results = frame.read("lab-steps", lab.uri)
@@ -50,13 +51,13 @@ def test_a_study_whose_cells_all_ran_elsewhere_is_read_too(lab: Any) -> None:
 
 def test_a_second_launch_writes_down_only_what_is_new(lab: Any) -> None:
     order = suite(lab)
-    commands.run(order)
+    sweeps.run(order)
     before = [sweep.run_id for sweep in tracking.sweeps(lab.uri)]
-    assert commands.run(order) == 0
+    assert sweeps.run(order) == 0
     assert [sweep.run_id for sweep in tracking.sweeps(lab.uri)] == before
     (lab.folder / "more.yaml").write_text("study: lab\nseeds: [1]\naxes: {gain: [1, 2]}\n")
     (lab.folder / "suite.yaml").write_text(SUITE.replace("gain.yaml", "gain.yaml, more.yaml"))
-    assert commands.run(order) == 0
+    assert sweeps.run(order) == 0
     assert [sweep.name.split()[0] for sweep in tracking.sweeps(lab.uri)] == ["gain", "steps", "more"]
     store = tracking.store.client(lab.uri)
     assert {store.get_run(s.run_id).info.status for s in tracking.sweeps(lab.uri)} == {"FINISHED"}
@@ -67,12 +68,12 @@ def test_a_failed_cell_fails_the_studies_that_need_it_and_no_other(lab: Any) -> 
     (lab.folder / "steps.yaml").write_text(STEPS.replace("gain: 1", "gain: 1, mode: fragile"))
     lab.runs.mkdir()
     (lab.runs / "trouble").touch()
-    assert commands.run(order) == 1
+    assert sweeps.run(order) == 1
     store = tracking.store.client(lab.uri)
     states = [store.get_run(sweep.run_id).info.status for sweep in tracking.sweeps(lab.uri)]
     assert states == ["FINISHED", "FAILED"]
     (lab.runs / "trouble").unlink()
-    assert commands.run(order) == 0
+    assert sweeps.run(order) == 0
 
 
 def _runs(lab: Any) -> list[tracking.CellRun]:
@@ -81,6 +82,6 @@ def _runs(lab: Any) -> list[tracking.CellRun]:
 
 
 def test_the_file_of_a_sweep_is_kept_with_it(lab: Any) -> None:
-    commands.run(suite(lab))
+    sweeps.run(suite(lab))
     assert [sweep.declaration["file"] for sweep in tracking.sweeps(lab.uri)] == [GAIN, STEPS]
     assert Path(lab.folder / "gain.yaml").read_text() == GAIN

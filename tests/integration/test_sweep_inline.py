@@ -12,7 +12,8 @@ import datasets
 import pytest
 from lab_study import STUDY, result
 
-from ablations import commands, tracking
+from ablations import tracking
+from ablations.commands import sweeps
 
 SWEEP = "suite: trial\naxes: {gain: [1, 2]}\nseeds: 0-1\nset: {steps: 6}\nlaunch: {executor: inline}\n"
 
@@ -113,8 +114,8 @@ def test_a_cell_of_mm1_whose_data_is_cut_short_fails_and_names_the_file(lab: Any
     (file,) = (lab.folder / "text").glob("*.arrow")
     file.write_bytes(file.read_bytes()[:-1000])
     (lab.folder / "data.yaml").write_text(MM1_ON_FILES)
-    order = commands.Order("lr-scaling", lab.folder / "data.yaml", None, None, [], {}, lab.runs, lab.uri)
-    assert commands.run(order) == 1
+    order = sweeps.Order("lr-scaling", lab.folder / "data.yaml", None, None, [], {}, lab.runs, lab.uri)
+    assert sweeps.run(order) == 1
     (run,) = [run for sweep in tracking.sweeps(lab.uri) for run in _cells_of(lab, sweep)]
     assert run.status == "FAILED"
     assert f"{file.relative_to(lab.folder)} is cut short" in run.tags["ablate.reason"]
