@@ -91,14 +91,15 @@ def judge(
     corrected, opposite = (
         (stats.holm(p_values) for p_values in zip(*tests, strict=True)) if tests else ((), ())
     )
-    order = np.argsort(np.argsort([p for p, _ in tests], kind="stable"))
+    ranks = [np.argsort(np.argsort(p_values, kind="stable")) for p_values in zip(*tests, strict=True)]
     for place, (verdict, estimate) in enumerate(measured):
         verdict.p, verdict.p_corrected, verdict.p_opposite = (
             tests[place][0],
             corrected[place],
             opposite[place],
         )
-        _decide(verdict, estimate, verdict.alpha / (len(measured) - int(order[place])))
+        levels_of_holm = [verdict.alpha / (len(measured) - int(rank[place])) for rank in ranks]
+        _decide(verdict, estimate, *levels_of_holm)
     return [verdict for verdict, _ in measured]
 
 
@@ -140,7 +141,7 @@ def _test(claim: Claim, estimate: stats.Estimate | None) -> tuple[float, float]:
     return {"greater": stats.greater, "equivalent": stats.equivalent}[claim.kind](estimate, claim.margin)
 
 
-def _decide(verdict: Verdict, estimate: stats.Estimate | None, tail: float) -> None:
+def _decide(verdict: Verdict, estimate: stats.Estimate | None, tail: float, opposite: float) -> None:
     """Set the verdict; an inconclusive one also says what it would take."""
     if verdict.p_corrected < verdict.alpha:
         verdict.verdict = "reproduced"
@@ -150,8 +151,10 @@ def _decide(verdict: Verdict, estimate: stats.Estimate | None, tail: float) -> N
         verdict.advice = "nothing to compare yet"
     elif estimate.seeds < 2:
         verdict.advice = "one seed says nothing about the spread; run at least three"
-    elif (needed := stats.seeds_needed(estimate, verdict.kind, verdict.margin, tail)) is None:
+    elif (needed := stats.seeds_needed(estimate, verdict.kind, verdict.margin, tail, opposite)) is None:
         verdict.advice = "not by seeds alone"
     else:
         verdict.more_seeds = max(1, needed - estimate.seeds)
         verdict.advice = f"needs about {verdict.more_seeds} more seed{'s' * (verdict.more_seeds > 1)}"
+        if not stats.points_to(estimate, verdict.kind, verdict.margin):
+            verdict.advice += " to be contradicted"

@@ -159,14 +159,25 @@ def effect_size(differences: Sequence[float] | np.ndarray) -> tuple[float, float
     return dz, dz * (1 - 3 / (4 * (len(differences) - 1) - 1))
 
 
-def seeds_needed(estimate: Estimate, kind: str, margin: float, tail: float) -> int | None:
-    """Seeds in all with power 0.8 at level `tail`, if effect and variances are what they seem to be.
+def points_to(estimate: Estimate, kind: str, margin: float) -> bool:
+    """Whether the effect lies where the claim says, rather than its opposite."""
+    return estimate.mean > margin if kind == "greater" else abs(estimate.mean) < margin
 
-    None: not by seeds alone (the effect points the other way, or items limit the answer, or over 200 seeds).
+
+def seeds_needed(estimate: Estimate, kind: str, margin: float, tail: float, opposite: float) -> int | None:
+    """Seeds in all that settle a claim with power 0.8, if effect and variances are what they seem to be.
+
+    Args:
+        tail, opposite: the levels at which the claim or its opposite, to whichever the effect points, is tested.
+
+    None: not by seeds alone (there is no effect, or items limit the answer, or over 200 seeds).
     """
-    distance = estimate.mean - margin if kind == "greater" else margin - abs(estimate.mean)
-    miss = 1 - POWER if kind == "greater" else (1 - POWER) / 2
+    distance = abs((estimate.mean if kind == "greater" else abs(estimate.mean)) - margin)
+    miss = 1 - POWER
+    if kind == "equivalent":  # both ends have to be excluded, or one of them at half the level
+        miss, opposite = (miss / 2 if points_to(estimate, kind, margin) else miss), opposite / 2
+    level = tail if points_to(estimate, kind, margin) else opposite
     for seeds in range(2, MOST_SEEDS + 1):
-        if 0 < estimate.reach(tail, seeds) + estimate.reach(miss, seeds) <= distance:
+        if 0 < estimate.reach(level, seeds) + estimate.reach(miss, seeds) <= distance:
             return seeds
     return None

@@ -97,8 +97,16 @@ def test_a_noisy_effect_asks_for_more_seeds() -> None:
     assert result.advice.startswith(f"needs about {result.more_seeds} more seed")
 
 
-def test_the_wrong_sign_is_not_mended_by_seeds() -> None:
+def test_seeds_are_asked_for_wherever_the_effect_points() -> None:
     wobble = dict(enumerate([-0.02, 0.01, -0.05]))
+    result = only([claim()], *study(lambda value, seed: 0.5 + (value == 48) * wobble[seed], seeds=[0, 1, 2]))
+    assert result.verdict == "inconclusive"
+    assert result.more_seeds >= 1
+    assert result.advice == f"needs about {result.more_seeds} more seeds to be contradicted"
+
+
+def test_no_effect_is_not_mended_by_seeds() -> None:
+    wobble = dict(enumerate([-0.05, 0.0, 0.05]))
     result = only([claim()], *study(lambda value, seed: 0.5 + (value == 48) * wobble[seed], seeds=[0, 1, 2]))
     assert (result.verdict, result.more_seeds, result.advice) == ("inconclusive", None, "not by seeds alone")
 

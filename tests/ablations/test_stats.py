@@ -157,7 +157,7 @@ def test_effect_size_by_hand() -> None:
 
 def test_seeds_needed_has_about_the_promised_power() -> None:
     estimate = Estimate(1.0, 1.0 / 3, 0.0, seeds=3)
-    seeds = seeds_needed(estimate, "greater", 0.0, 0.05)
+    seeds = seeds_needed(estimate, "greater", 0.0, 0.05, 0.01)
     rng = np.random.default_rng(0)
     samples = rng.normal(1.0, 1.0, size=(4000, seeds))
     power = np.mean(reference.ttest_1samp(samples, 0, axis=1, alternative="greater").pvalue < 0.05)
@@ -167,12 +167,20 @@ def test_seeds_needed_has_about_the_promised_power() -> None:
 @pytest.mark.parametrize(
     ("estimate", "kind", "margin"),
     [
-        (Estimate(-1.0, 0.1, 0.0, 3), "greater", 0.0),
         (Estimate(0.0, 0.1, 0.0, 3), "greater", 0.0),
         (Estimate(1.0, 0.01, 1.0, 3, 100, 98), "greater", 0.0),
-        (Estimate(3.0, 0.1, 0.0, 3), "equivalent", 2.0),
+        (Estimate(2.0, 0.1, 0.0, 3), "equivalent", 2.0),
     ],
-    ids=["wrong sign", "no effect", "too few items", "outside the margin"],
+    ids=["no effect", "too few items", "on the margin"],
 )
 def test_more_seeds_do_not_always_help(estimate: Estimate, kind: str, margin: float) -> None:
-    assert seeds_needed(estimate, kind, margin, 0.05) is None
+    assert seeds_needed(estimate, kind, margin, 0.05, 0.05) is None
+
+
+def test_the_opposite_needs_as_many_seeds_at_the_same_level() -> None:
+    towards, away = (Estimate(mean, 0.3, 0.0, 3) for mean in (1.0, -1.0))
+    assert seeds_needed(towards, "greater", 0.0, 0.05, 0.01) == seeds_needed(away, "greater", 0.0, 0.01, 0.05)
+    beyond = Estimate(-3.0, 0.3, 0.0, 3)
+    assert seeds_needed(beyond, "equivalent", 2.0, 0.01, 0.05) == seeds_needed(
+        towards, "greater", 0.0, 0.025, 0.01
+    )
