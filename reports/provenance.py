@@ -17,7 +17,7 @@ class Provenance:
     Attributes:
         cells: finished cells, each counted once.
         seconds: their work; stages that were trained for them are not in it.
-        elapsed: seconds from the first cell's start to the last one's end.
+        elapsed: seconds in which any cell was at work; the nights between two sittings are not in it.
         versions: commits, package versions and machines, each with the values found.
         studies: cell id -> the studies of the page that have it.
     """
@@ -55,10 +55,20 @@ def provenance(found: Sequence[Results]) -> Provenance:
     return Provenance(
         cells=len(times),
         seconds=60 * times["minutes"].sum(),
-        elapsed=times["end"].max() - times["start"].min(),
+        elapsed=_covered(times),
         versions=_merged([results.versions for results in found]),
         studies=studies,
     )
+
+
+def _covered(times: pd.DataFrame) -> float:
+    """Seconds covered by the cells' work. A cell that was interrupted counts as if done at once, before its end."""
+    begun = times[["start"]].assign(worked=times["end"] - 60 * times["minutes"]).max(axis=1)
+    total, until = 0.0, float("-inf")
+    for start, end in sorted(zip(begun, times["end"], strict=True)):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
 
 
 def _merged(versions: Sequence[Mapping[str, list[str]]]) -> dict[str, list[str]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from reports import provenance as module
 from reports.build import build
 from reports.frame import read
 from reports.provenance import Provenance, provenance
@@ -22,6 +24,16 @@ def test_a_shared_cell_counts_once(made: Provenance, shared: str) -> None:
     alone = provenance([read("demo", shared)])
     assert made.seconds == pytest.approx(alone.seconds)
     assert made.elapsed == pytest.approx(alone.elapsed)
+
+
+def test_a_pause_between_two_sittings_is_no_work() -> None:
+    rows = [
+        {"start": 0.0, "end": 120.0, "minutes": 2.0},
+        {"start": 60.0, "end": 180.0, "minutes": 2.0},  # beside the first
+        {"start": 150.0, "end": 9060.0, "minutes": 1.0},  # interrupted, and finished hours later
+        {"start": 9030.0, "end": 9090.0, "minutes": 1.0},
+    ]
+    assert module._covered(pd.DataFrame(rows)) == 180 + 90
 
 
 def test_studies_know_what_they_share(made: Provenance, shared: str) -> None:
