@@ -28,26 +28,37 @@ _TEX = {
 
 @dataclass(frozen=True)
 class Number:
-    """A score, its half width if it has one, and whether it is the best of its column."""
+    """A score, its half width if it has one, whether it is the best of its column, and whether it is a loss."""
 
     mean: float
     half: float = math.nan
     best: bool = False
+    loss: bool = False
 
     @property
     def digits(self) -> str:
-        """The mean with one decimal."""
-        return f"{self.mean:.1f}"
+        """The mean."""
+        return f"{self.mean:.{decimals(self.loss)}f}"
 
     @property
     def spread(self) -> str:
-        """The half width with one decimal, or the empty string."""
-        return "" if math.isnan(self.half) else f"{self.half:.1f}"
+        """The half width, or the empty string."""
+        return "" if math.isnan(self.half) else f"{self.half:.{decimals(self.loss)}f}"
 
     @property
     def text(self) -> str:
         """`31.2 ± 1.1`, or `36.9`."""
         return self.digits + (f" ± {self.spread}" if self.spread else "")
+
+
+def is_loss(metric: str) -> bool:
+    """Whether a metric is a loss, of which less is better, rather than points."""
+    return "loss" in metric
+
+
+def decimals(loss: bool) -> int:
+    """Decimals shown of a loss, or of points."""
+    return 3 if loss else 1
 
 
 Entry = Number | str

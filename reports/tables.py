@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ablations.claims import Verdict
 from ablations.confounds import relative_compute
-from reports.formats import Entry, Number, Section, Table
+from reports.formats import Entry, Number, Section, Table, decimals, is_loss
 from reports.frame import Results
 from reports.paper import Published, published
 from reports.summary import Setting, benchmark_metrics, label, score, settings, shots_of, title
@@ -84,11 +84,12 @@ def paper_difference(results: Results, verdict: Verdict) -> str:
 
 def interval(verdict: Verdict) -> str:
     """`+3.2 [+1.0, +5.4]`; without an interval only the difference."""
+    digits = decimals(is_loss(verdict.metric))
     if math.isnan(verdict.estimate):
         return _NONE
     if math.isnan(verdict.low):
-        return f"{verdict.estimate:+.1f}"
-    return f"{verdict.estimate:+.1f} [{verdict.low:+.1f}, {verdict.high:+.1f}]"
+        return f"{verdict.estimate:+.{digits}f}"
+    return f"{verdict.estimate:+.{digits}f} [{verdict.low:+.{digits}f}, {verdict.high:+.{digits}f}]"
 
 
 def p_value(verdict: Verdict) -> str:
@@ -115,7 +116,10 @@ def _axis_columns(results: Results) -> list[str]:
 
 def _numbers(results: Results, setting: Setting, metrics: Sequence[str]) -> list[Entry]:
     found = [score(results, setting, metric) for metric in metrics]
-    return [_NONE if one is None else Number(one.mean, one.half) for one in found]
+    return [
+        _NONE if one is None else Number(one.mean, one.half, loss=is_loss(metric))
+        for metric, one in zip(metrics, found, strict=True)
+    ]
 
 
 def _cost(results: Results, setting: Setting) -> list[Entry]:
@@ -142,11 +146,11 @@ def _published(results: Results, paper: Published) -> list[list[Entry]]:
 
 
 def _best_in_bold(rows: list[list[Entry]]) -> list[list[Entry]]:
-    """Mark the largest number of each column, if there is more than one."""
+    """Mark the largest number of each column, of losses the smallest, if there is more than one."""
     for place in range(len(rows[0]) if rows else 0):
         numbers = [row[place] for row in rows if isinstance(row[place], Number)]
         if len({number.digits for number in numbers}) > 1:
-            best = max(numbers, key=lambda number: number.mean).digits
+            best = max(numbers, key=lambda number: -number.mean if number.loss else number.mean).digits
             for row in rows:
                 if isinstance(row[place], Number) and row[place].digits == best:
                     row[place] = replace(row[place], best=True)

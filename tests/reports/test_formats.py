@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from reports import tables
 from reports.formats import Number, Section, Table, comma_separated, escape, latex, markdown
 
 TABLE = Table(
@@ -54,3 +55,13 @@ def test_latex_compiles(tmp_path: Path) -> None:
     (tmp_path / "table.tex").write_text(document)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_of_losses_the_smallest_is_best_and_its_digits_are_shown() -> None:
+    rows = [
+        ["a", Number(0.412, 0.02, loss=True), Number(41.2)],
+        ["b", Number(0.444, loss=True), Number(44.4)],
+    ]
+    (_, loss, score), (_, other, higher) = tables._best_in_bold(rows)
+    assert (loss.text, other.text) == ("0.412 ± 0.020", "0.444")
+    assert [loss.best, other.best, score.best, higher.best] == [True, False, False, True]
