@@ -48,15 +48,10 @@ def main() -> None:
         sys.exit(1)
 
 
-def _study_command(name: str) -> None:
-    """Register the subcommand of one study without importing it."""
+def _run_command(name: str, help: str, epilog: str) -> None:
+    """Register the subcommand that runs one study, or a suite of them, without importing any."""
 
-    @app.command(
-        name,
-        help=f"Run the {name} study: what is left of a sweep, then its table and verdicts.",
-        epilog=f"Example: ablate {name} --grid sweeps/res.yaml --seeds 0-4 --workers 2",
-        rich_help_panel="Studies",
-    )
+    @app.command(name, help=help, epilog=epilog, rich_help_panel="Studies")
     def command(
         grid: options.Grid,
         seeds: options.Seeds = None,
@@ -78,31 +73,16 @@ def _study_command(name: str) -> None:
 
 
 for _name in studies.names():
-    _study_command(_name)
-
-
-@app.command("all", epilog="Example: ablate all --grid sweeps/mm1.yaml --dry-run", rich_help_panel="Studies")
-def run_all(
-    grid: Annotated[
-        Path, typer.Option("--grid", help="Suite file.", metavar="FILE.yaml", show_default=False)
-    ],
-    seeds: options.Seeds = None,
-    scale: options.Scale = None,
-    set_: options.Set = None,
-    only: options.Only = None,
-    executor: options.Executor = None,
-    profile: options.Profile = None,
-    workers: options.Workers = None,
-    runs: options.Runs = Path("runs"),
-    tracking_uri: options.Tracking = options.STORE,
-    dry_run: options.DryRun = False,
-) -> None:
-    """Run a suite of studies as one plan: what several of them need is trained once."""
-    from ablations.commands import sweeps
-
-    launch = sweeps.settings(profile, executor=executor, workers=workers)
-    order = sweeps.Order("all", grid, seeds, scale, set_ or [], launch, runs, tracking_uri, only or [])
-    raise typer.Exit(sweeps.plan(order, as_json=False) if dry_run else sweeps.run(order))
+    _run_command(
+        _name,
+        help=f"Run the {_name} study: what is left of a sweep, then its table and verdicts.",
+        epilog=f"Example: ablate {_name} --grid sweeps/res.yaml --seeds 0-4 --workers 2",
+    )
+_run_command(
+    "all",
+    help="Run a suite of studies as one plan: what several of them need is trained once.",
+    epilog="Example: ablate all --grid sweeps/mm1.yaml --dry-run",
+)
 
 
 @app.command(epilog="Example: ablate ranking", rich_help_panel="Studies")

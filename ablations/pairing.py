@@ -20,8 +20,17 @@ def same(one: Any, other: Any) -> bool:
 
 
 def canonical(value: Any) -> str:
-    """One text for equal values."""
-    return json.dumps(value, sort_keys=True, default=str)
+    """One text for equal values, the whole number 48 and the 48.0 of a column with fractions too."""
+    return json.dumps(_whole(value), sort_keys=True, default=str)
+
+
+def _whole(value: Any) -> Any:
+    """The value with whole numbers as integers, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: _whole(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def sides(claim: Claim, levels: Mapping[str, Sequence[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -43,17 +43,12 @@ def settings(results: Results) -> list[Setting]:
     cells = results.cells.sort_values("seed")
     having: dict[str, list[int]] = {}
     for place, row in enumerate(cells[[*results.levels]].to_numpy().tolist()):
-        having.setdefault(_key(row), []).append(place)
+        having.setdefault(canonical(row), []).append(place)
     return [
         Setting(dict(zip(results.levels, combination, strict=True)), cells.iloc[having[text]])
         for combination in product(*results.levels.values())
-        if (text := _key(combination)) in having
+        if (text := canonical(combination)) in having
     ]
-
-
-def _key(values: Iterable[Any]) -> str:
-    """One text for equal values: a column that also has fractions makes 48 a 48.0."""
-    return canonical([int(v) if isinstance(v, float) and v.is_integer() else v for v in values])
 
 
 def score(results: Results, setting: Setting, metric: str) -> Score | None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from ablations import lanes, preflight, studies, suite, tracking
+from ablations.commands import reporting
 from ablations.commands.sweeps import given
 from ablations.errors import UserError
-from ablations.part import Part
-
-if TYPE_CHECKING:
-    from ablations.advice import State
 
 
 def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) -> None:
@@ -28,14 +23,9 @@ def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) ->
             f"there is no tracking store at {tracking_uri}, so there is nothing to report.\n"
             "  run a study first, or name the store with --tracking-uri"
         )
-    from reports import build
-
-    if as_json:
-        print(json.dumps(build.as_json(names or None, tracking_uri), indent=2))
-    else:
+    if not as_json:
         preflight.check_writable(out, "the report's folder", option="--out")
-        written = build.build(names or None, out, tracking_uri)
-        print(f"{written[0]} and {len(written) - 1} tables, figures and data beside it")
+    reporting.installed().report(names, out, tracking_uri, as_json)
 
 
 def ranking(tracking_uri: str) -> None:
@@ -43,9 +33,7 @@ def ranking(tracking_uri: str) -> None:
     preflight.check_tracking(tracking_uri)
     if not tracking.exists(tracking_uri):
         raise UserError(f"there is no tracking store at {tracking_uri}; run studies first")
-    from reports.terminal import print_ranking
-
-    print_ranking(tracking_uri, Console())
+    reporting.installed().print_ranking(tracking_uri, Console())
 
 
 def why(one: str, other: str, runs: Path, tracking_uri: str) -> None:
@@ -63,24 +51,13 @@ def next_seeds(budget: str, file: Path, runs: Path, tracking_uri: str, workers: 
     seconds = advice.seconds_of(budget)
     parts, settings = suite.read(suite.named(file), file, launch=given(workers=workers))
     preflight.check_tracking(tracking_uri)
-    states = [_state(part, tracking_uri) for part in {part.study.name: part for part in parts}.values()]
+    state = reporting.installed().state
+    states = [state(part, tracking_uri) for part in {part.study.name: part for part in parts}.values()]
     ids = {cell.id for s in states for o in advice.options(s) for cell in (*o.part.cells, *s.part.cells)}
     durations = {run.cell_id: run.seconds for run in tracking.finished(tracking_uri, sorted(ids))}
     team = lanes.workers(settings)
     steps = advice.choose(states, seconds, team, runs / "stages", durations)
     advice_view.show(states, steps, seconds, team, Console())
-
-
-def _state(part: Part, tracking_uri: str) -> State:
-    from ablations.advice import State
-    from reports import frame
-
-    try:
-        results = frame.read(part.study.name, tracking_uri, [cell.id for cell in part.cells])
-    except UserError:  # it has no finished cell
-        return State(part)
-    same = results.scale == part.sweep.scale
-    return State(part, results.verdicts, results.seeds) if same else State(part)
 
 
 def export_runs(out: Path, names: Sequence[str], pictures: bool, tracking_uri: str) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ablations import drift, lanes, launch, plan_view, preflight, profiles, search, slurm, suite, tracking
 from ablations import plan as plans
+from ablations.commands import reporting
 from ablations.errors import UserError
 from ablations.part import Part
 from ablations.plan import Plan
@@ -76,10 +77,9 @@ def _rounds(order: Order, todo: Plan, settings: Mapping[str, Any], console: Cons
 
 
 def _print_results(part: Part, tracking_uri: str, console: Console) -> None:
-    from reports.terminal import print_results
-
+    cells = [cell.id for cell in part.cells]
     try:
-        print_results(part.study.name, tracking_uri, console, [cell.id for cell in part.cells])
+        reporting.installed().print_results(part.study.name, tracking_uri, console, cells)
     except UserError as nothing:  # every cell failed: that is what the exit code says
         console.print(str(nothing), highlight=False)
     except Exception as error:

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from ablations.commands import reporting
+from ablations.errors import UserError
+
 GRID = "axes: {model.width: [8, 16]}\nseeds: 0-1\nlaunch: {executor: inline}\n"
 ABLATE = [sys.executable, "-m", "ablations.cli"]
 COMMANDS = (
@@ -231,6 +234,13 @@ def test_report_without_a_store_says_so(ablate: Ablate, tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "run a study first" in result.stderr
     assert left(tmp_path) == ["toy.yaml"]
+
+
+def test_reports_are_found_by_name_or_missed_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {name for name in vars(reporting.Reports) if name[0] != "_"} <= {*reporting.installed().__all__}
+    monkeypatch.setattr(reporting, "entry_points", lambda **_: ())
+    with pytest.raises(UserError, match="pip install -e"):
+        reporting.installed()
 
 
 def test_logs_prints_the_end_of_the_one_that_is_meant(ablate: Ablate, tmp_path: Path) -> None:
