@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ablations.cell import short_names
 from reports.formats import Number, Section, Table
 from reports.ranking import Effect, Ranked
 from reports.summary import label, title
@@ -82,5 +84,12 @@ def draw_ranking(ranked: Ranked) -> Figure:
 
 
 def _ends(effect: Effect) -> str:
-    best, worst = (" ".join(label(value) for value in end.values()) for end in (effect.best, effect.worst))
-    return f"{best} against {worst}"
+    """`48 against 24`; where a factor has several fields `width=64 depth=4 against width=32 depth=3`."""
+    return f"{_level(effect.best)} against {_level(effect.worst)}"
+
+
+def _level(level: Mapping[str, Any]) -> str:
+    if len(level) == 1:
+        return label(*level.values())
+    names = short_names(level)
+    return " ".join(f"{names[field]}={label(value)}" for field, value in level.items())

@@ -76,5 +76,11 @@ def test_orders_are_judged_seed_by_seed(crossed: Results) -> None:
     assert ranked.orders[0][1].mean == pytest.approx(per_seed.mean())
 
 
+def test_a_factor_of_several_fields_names_them(crossed: Results) -> None:
+    both = Factor("both", "crossed", ("size", "kind"))
+    ranked = rank(Ranking("which?", "size", METRIC, (SIZE, both), ()), [crossed])
+    assert effects_table(ranked).sections[0].rows[0][2] == "size=2 kind=c against size=1 kind=a"
+
+
 def test_one_factor_is_no_ranking(crossed: Results) -> None:
     assert rank(Ranking("which?", "size", METRIC, (SIZE,), ()), [crossed]) is None
