@@ -6,6 +6,7 @@ Work is summed over workers. Stages that came ready-made with the zoo cost neith
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,16 +30,20 @@ def main() -> None:
     parser.add_argument("--tracking-uri", default=tracking.default_uri())
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
-    sweeps, alone, together = tracking.sweeps(arguments.tracking_uri), 0.0, []
-    for sweep in sweeps:
-        ids = [cell["id"] for cell in sweep.declaration["cells"]]
-        runs = [run for run in tracking.cells(arguments.tracking_uri, ids) if run.status == "FINISHED"]
-        own = work(runs, arguments.runs / "stages")
-        print(f"{sweep.name}: {len(runs)} cells, {own / 60:.0f} min")
+    stages, ids, alone = arguments.runs / "stages", defaultdict(set), 0.0
+    for sweep in tracking.sweeps(
+        arguments.tracking_uri
+    ):  # a study may have been swept again, with more seeds
+        ids[sweep.declaration["study"]["name"]] |= {cell["id"] for cell in sweep.declaration["cells"]}
+    together = []
+    for study, wanted in ids.items():
+        runs = [run for run in tracking.cells(arguments.tracking_uri, [*wanted]) if run.status == "FINISHED"]
+        own = work(runs, stages)
+        print(f"{study}: {len(runs)} cells, {own / 60:.0f} min")
         alone, together = alone + own, [*together, *runs]
     if not together:
         raise SystemExit("no finished cells")
-    once = work(together, arguments.runs / "stages")
+    once = work(together, stages)
     print(f"one by one {alone / 3600:.2f} h, as one plan {once / 3600:.2f} h: ratio {alone / once:.2f}")
 
 
