@@ -31,9 +31,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
     stages, ids, alone = arguments.runs / "stages", defaultdict(set), 0.0
-    for sweep in tracking.sweeps(
-        arguments.tracking_uri
-    ):  # a study may have been swept again, with more seeds
+    # A study may have been swept again, with more seeds: then it has the cells of both sweeps.
+    for sweep in tracking.sweeps(arguments.tracking_uri):
         ids[sweep.declaration["study"]["name"]] |= {cell["id"] for cell in sweep.declaration["cells"]}
     together = []
     for study, wanted in ids.items():
