@@ -30,9 +30,7 @@ class Cell:
     @property
     def name(self) -> str:
         """`resolution=24 seed=1`: only what differs inside the study."""
-        labels = short_names(self.axes)
-        values = [f"{labels[name]}={_short(value)}" for name, value in self.axes.items()]
-        return " ".join([*values, f"seed={self.seed}"])
+        return " ".join([*assignments(self.axes), f"seed={self.seed}"])
 
 
 def cell_id(identity: Mapping[str, Any], schema_version: int) -> str:
@@ -65,6 +63,12 @@ def short_names(fields: Iterable[str]) -> dict[str, str]:
     """Dotted field -> its shortest ending that no other shares: `encoder.resolution` -> `resolution`."""
     fields = tuple(fields)
     return {name: _short_name(name, fields) for name in fields}
+
+
+def assignments(axes: Mapping[str, Any]) -> list[str]:
+    """`resolution=24` for every axis, by its short name."""
+    labels = short_names(axes)
+    return [f"{labels[name]}={_short(value)}" for name, value in axes.items()]
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ablations.cell import short_names
+from ablations.cell import assignments
 from reports.formats import Number, Section, Table
 from reports.ranking import Effect, Ranked
 from reports.summary import label, title
@@ -89,7 +89,4 @@ def _ends(effect: Effect) -> str:
 
 
 def _level(level: Mapping[str, Any]) -> str:
-    if len(level) == 1:
-        return label(*level.values())
-    names = short_names(level)
-    return " ".join(f"{names[field]}={label(value)}" for field, value in level.items())
+    return label(*level.values()) if len(level) == 1 else " ".join(assignments(level))
