@@ -138,7 +138,7 @@ def choose(
             parts = {name: step.option.part for name, step in chosen.items()}
             parts[option.part.study.name] = option.part
             plan = plans.make([*known, *parts.values()], stages, durations, durations)
-            new = option.claims - _settled(chosen)
+            new = option.claims - _settled(chosen, option.part.study.name)
             if new and plan.wall(workers) <= budget:
                 tried.append((len(new) / max(plan.seconds - spent, 1.0), plan.seconds, option, sorted(new)))
         if not tried:
@@ -154,8 +154,9 @@ def choose(
     return list(chosen.values())
 
 
-def _settled(chosen: Mapping[str, Step]) -> set[str]:
-    return {claim for step in chosen.values() for claim in step.settles}
+def _settled(chosen: Mapping[str, Step], study: str) -> set[str]:
+    """Claims of one study that are settled already; another's of the same name are other claims."""
+    return set(chosen[study].settles) if study in chosen else set()
 
 
 def command(option: Option, extra: Sequence[str] = ()) -> str:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ablations import pairing, stats
+from ablations import difference, pairing, stats
 from ablations.confounds import confounds
 from ablations.study import Claim
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Outcome = Literal["reproduced", "contradicted", "inconclusive"]
 _DISAGREEMENT = 0.05
 """Points by which items and logged metric may differ before it is said."""
 
@@ -27,7 +26,7 @@ class Verdict:
 
     Attributes:
         left, right: the two sides as axis values (`max` and `min` resolved).
-        estimate, low, high: left minus right in points of the metric, and its two-sided 1 - alpha interval.
+        estimate, low, high: left minus right in points of the metric, and its two-sided 95 % interval.
         p, p_corrected: one-sided test (greater) or two one-sided tests (equivalent); by Holm over the study.
         p_opposite: Holm-corrected p value of the opposite statement.
         cohens_dz, hedges_g: paired effect size over seeds.
@@ -55,7 +54,7 @@ class Verdict:
     p_opposite: float = 1.0
     cohens_dz: float = math.nan
     hedges_g: float = math.nan
-    verdict: Outcome = "inconclusive"
+    verdict: stats.Outcome = "inconclusive"
     more_seeds: int | None = None
     advice: str = ""
     per_seed: dict[int, float] = field(default_factory=dict)
@@ -117,40 +116,43 @@ def _measure(
     if pairs.empty:
         verdict.caveats.append("no seed has a finished cell on both sides")
         return verdict, None
-    logged = pairing.logged_difference(claim.metric, cells, pairs)
-    if logged.empty:
+    table = pairing.item_tables(claim.metric, scores)
+    found = difference.measure(claim.metric, cells, table, pairs)
+    if found.logged.empty:
         verdict.caveats.append(f"no finished cell has the metric '{claim.metric}'")
         return verdict, None
     verdict.caveats += pairing.missing(cells, pairs, left, right)
     verdict.caveats += confounds(cells, pairs, [*left, *right])
-    items = pairing.item_differences(claim.metric, scores, pairs)
-    estimate = stats.over_seeds_and_items(items) if items else stats.over_seeds(logged.to_numpy())
-    if abs(estimate.mean - logged.mean()) > _DISAGREEMENT:
-        verdict.caveats.append(f"items give {estimate.mean:.2f}, the logged metrics {logged.mean():.2f}")
-    verdict.per_seed = {int(seed): float(value) for seed, value in logged.items()}
+    estimate = found.estimate()
+    if abs(estimate.mean - found.logged.mean()) > _DISAGREEMENT:
+        verdict.caveats.append(
+            f"items give {estimate.mean:.2f}, the logged metrics {found.logged.mean():.2f}"
+        )
+    verdict.per_seed = found.per_seed
     verdict.estimate, verdict.n_seeds, verdict.n_items = estimate.mean, estimate.seeds, estimate.items
-    verdict.low, verdict.high = estimate.interval(1 - claim.alpha)
-    verdict.cohens_dz, verdict.hedges_g = stats.effect_size(logged.to_numpy())
+    verdict.low, verdict.high = estimate.interval()
+    verdict.cohens_dz, verdict.hedges_g = stats.effect_size(found.logged.to_numpy())
     return verdict, estimate
 
 
 def _test(claim: Claim, estimate: stats.Estimate | None) -> tuple[float, float]:
-    """p values of the claim and of its opposite; 1 where nothing was measured or there is one seed."""
-    if estimate is None or estimate.seeds < 2:
+    """p values of the claim and of its opposite; 1 where nothing was measured, of one seed, or without spread."""
+    if estimate is None or estimate.seeds < 2 or not estimate.has_spread:
         return 1.0, 1.0
     return {"greater": stats.greater, "equivalent": stats.equivalent}[claim.kind](estimate, claim.margin)
 
 
 def _decide(verdict: Verdict, estimate: stats.Estimate | None, tail: float, opposite: float) -> None:
     """Set the verdict; an inconclusive one also says what it would take."""
-    if verdict.p_corrected < verdict.alpha:
-        verdict.verdict = "reproduced"
-    elif verdict.p_opposite < verdict.alpha:
-        verdict.verdict = "contradicted"
-    elif estimate is None:
+    verdict.verdict = stats.outcome(verdict.p_corrected, verdict.p_opposite, verdict.alpha)
+    if verdict.verdict != "inconclusive":
+        return
+    if estimate is None:
         verdict.advice = "nothing to compare yet"
     elif estimate.seeds < 2:
         verdict.advice = "one seed says nothing about the spread; run at least three"
+    elif not estimate.has_spread:
+        verdict.advice = "no spread between seeds or items, so nothing to test against"
     elif (needed := stats.seeds_needed(estimate, verdict.kind, verdict.margin, tail, opposite)) is None:
         verdict.advice = "not by seeds alone"
     else:

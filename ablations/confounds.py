@@ -60,11 +60,16 @@ def _follows(name: str, table: pd.DataFrame, axes: Collection[str]) -> bool:
 
 
 def _fact(name: str, left: pd.Series, right: pd.Series) -> str:
-    larger = pd.concat([left.abs(), right.abs()], axis=1).max(axis=1)
-    if not ((left - right).abs() > _TOLERANCE * larger).any():
-        return ""
     fact = name.removeprefix(FACT).replace("_", " ")
-    return f"{fact} differ: {left.mean():,.6g} on the left, {right.mean():,.6g} on the right"
+    unknown = left.isna() != right.isna()
+    if unknown.any():
+        return f"{fact}: known on one side only, in {unknown.sum()} of {len(left)} pairs"
+    larger = pd.concat([left.abs(), right.abs()], axis=1).max(axis=1)
+    apart = (left - right).abs() > _TOLERANCE * larger
+    if not apart.any():
+        return ""
+    shown = f"{fact} differ: {left.mean():,.6g} on the left, {right.mean():,.6g} on the right"
+    return shown if apart.all() else f"{shown}, in {apart.sum()} of {len(left)} pairs"
 
 
 def _setting(field: str, left: pd.Series, right: pd.Series) -> list[str]:

@@ -1,4 +1,4 @@
-"""The two sides of a claim: which cells, paired by what, and their difference per item."""
+"""The two sides of a claim: which cells, paired by what, and the item scores behind a metric."""
 
 from __future__ import annotations
 
@@ -49,14 +49,26 @@ def sides(claim: Claim, levels: Mapping[str, Sequence[Any]]) -> tuple[dict[str, 
 def pair(
     cells: pd.DataFrame, left: Mapping[str, Any], right: Mapping[str, Any], axes: Sequence[str]
 ) -> pd.DataFrame:
-    """Rows of `seed, cell_id_left, cell_id_right`: equal in seed and every axis the claim leaves open."""
+    """Rows of `seed, cell_id_left, cell_id_right`: equal in seed and every axis the claim leaves open.
+
+    Every seed that counts has the same values of the open axes: otherwise seeds would be means over different
+    settings, and what is unfinished would look like spread.
+    """
     rest = [axis for axis in axes if axis not in {*left, *right}]
     both = [_select(cells, side) for side in (left, right)]
     keyed = [
         side[["seed", "cell_id"]].assign(others=[canonical(list(row)) for row in side[rest].to_numpy()])
         for side in both
     ]
-    return keyed[0].merge(keyed[1], on=["seed", "others"], suffixes=("_left", "_right"))
+    return _balanced(keyed[0].merge(keyed[1], on=["seed", "others"], suffixes=("_left", "_right")))
+
+
+def _balanced(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of seeds that have every open setting; if there is none, of settings that every seed has."""
+    complete = pairs.groupby("seed")["others"].transform("nunique") == pairs["others"].nunique()
+    if complete.any():
+        return pairs[complete]
+    return pairs[pairs.groupby("others")["seed"].transform("nunique") == pairs["seed"].nunique()]
 
 
 def _select(cells: pd.DataFrame, side: Mapping[str, Any]) -> pd.DataFrame:
@@ -65,25 +77,6 @@ def _select(cells: pd.DataFrame, side: Mapping[str, Any]) -> pd.DataFrame:
             return cells.iloc[:0]
         cells = cells[np.array([same(found, value) for found in cells[axis]], dtype=bool)]
     return cells
-
-
-def logged_difference(metric: str, cells: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
-    """Seed -> left minus right of the metric as it was logged with the cells, in points."""
-    if metric not in cells:
-        return pd.Series(dtype=float)
-    values = cells.set_index("cell_id")[metric]
-    both = values.loc[pairs["cell_id_left"]].to_numpy() - values.loc[pairs["cell_id_right"]].to_numpy()
-    return pd.Series(both, index=pairs["seed"].to_numpy()).groupby(level=0).mean().dropna()
-
-
-def item_differences(metric: str, scores: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Benchmark -> (seeds, items): left minus right in points, on items that all the cells answered."""
-    tables = item_tables(metric, scores)
-    if tables.empty:
-        return {}
-    left, right = (tables.reindex(pairs[f"cell_id_{side}"]).to_numpy() for side in ("left", "right"))
-    both = pd.DataFrame(100 * (left - right), index=pairs["seed"].to_numpy(), columns=tables.columns)
-    return by_benchmark(both.groupby(level=0).mean())
 
 
 def by_benchmark(table: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -109,12 +102,15 @@ def item_tables(metric: str, scores: pd.DataFrame) -> pd.DataFrame:
 def missing(
     cells: pd.DataFrame, pairs: pd.DataFrame, left: Mapping[str, Any], right: Mapping[str, Any]
 ) -> list[str]:
-    """A sentence when cells of a side have no partner on the other."""
+    """A sentence for each side that has cells without a place in `pairs`."""
     sentences = []
     for name, side in (("left", left), ("right", right)):
         alone = _select(cells, side)
         alone = alone[~alone["cell_id"].isin(pairs[f"cell_id_{name}"])]
         if len(alone):
             seeds = ", ".join(str(seed) for seed in sorted(set(alone["seed"])))
-            sentences.append(f"seed {seeds}: only the {name} side is finished, so it does not count")
+            cells_of = f"{len(alone)} cell{'s' * (len(alone) > 1)}"
+            sentences.append(
+                f"seed {seeds}: {cells_of} on the {name} without every counterpart, so not counted"
+            )
     return sentences

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Factor:
-    """What varies: axes of a study that move together (`encoder.width` and `encoder.depth` are one size)."""
+    """What varies: axes of a study that move together (`encoder.width` and `encoder.depth` are one size).
+
+    `levels` are the values that are compared where not all of the study's are.
+    """
 
     name: str
     study: str
     fields: tuple[str, ...]
+    levels: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import t as student
 
+Outcome = Literal["reproduced", "contradicted", "inconclusive"]
 POWER = 0.8
 MOST_SEEDS = 200
 _SMALLEST_P = 1e-12
@@ -51,6 +53,11 @@ class Estimate:
     seeds: int
     items: int = 0
     item_freedom: int = 1
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether seeds or items differ at all: without any spread there is nothing to test against."""
+        return self.seed_variance > 0 or self.item_variance > 0
 
     def reach(self, tail: float, seeds: int | None = None) -> float:
         """How far the mean may stray with probability `tail` on one side, had there been `seeds` seeds."""
@@ -150,13 +157,21 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def effect_size(differences: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """Cohen's dz of paired differences (seeds,), and Hedges' g (dz corrected for few seeds); else nan."""
+    """Cohen's dz of paired differences (seeds,), and Hedges' g (dz corrected for few seeds); else nan.
+
+    The correction is for three seeds and more: with two it would be by a factor of 0.
+    """
     differences = np.asarray(differences, dtype=float)
     spread = differences.std(ddof=1) if len(differences) > 1 else 0.0
     if spread == 0:
         return math.nan, math.nan
     dz = float(differences.mean() / spread)
-    return dz, dz * (1 - 3 / (4 * (len(differences) - 1) - 1))
+    return dz, dz * (1 - 3 / (4 * (len(differences) - 1) - 1)) if len(differences) > 2 else math.nan
+
+
+def outcome(p: float, opposite: float, alpha: float) -> Outcome:
+    """The verdict by the corrected p values of a statement and of its opposite."""
+    return "reproduced" if p < alpha else "contradicted" if opposite < alpha else "inconclusive"
 
 
 def points_to(estimate: Estimate, kind: str, margin: float) -> bool:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from ablations import tracking
 from ablations.claims import Verdict, judge
 from ablations.errors import UserError
 from ablations.pairing import canonical
-from ablations.tracking import CellRun, SweepRun
+from ablations.tracking import CellRun
+from reports.comparable import axis_value, cell_axes, cell_ids, comparable, once_each
 from reports.scaling import with_best_values
 
 _SCORE_COLUMNS = ["benchmark", "task", "shots", "item", "score"]
@@ -101,12 +101,12 @@ def read(
         raise UserError(
             f"no runs of study '{study}' in {tracking_uri}; run `ablate {study} --grid ...` first"
         )
-    newest = next((s for s in reversed(sweeps) if cells is None or _ids(s) == set(cells)), sweeps[-1])
+    newest = next((s for s in reversed(sweeps) if cells is None or cell_ids(s) == set(cells)), sweeps[-1])
     sweeps = [sweep for sweep in sweeps if sweep.declaration["scale"] == newest.declaration["scale"]]
-    axes = _cell_axes(sweeps)
+    axes = cell_axes(sweeps)
     known = tracking.cells(tracking_uri, list(axes)) if runs is None else runs
     runs = [run for run in known if run.cell_id in axes and run.status == "FINISHED"]
-    own = _ids(newest)
+    own = cell_ids(newest)
     if not any(run.cell_id in own for run in runs):
         raise UserError(
             f"study '{study}': none of the {len(own)} cells of '{newest.name}' is finished;"
@@ -114,8 +114,8 @@ def read(
         )
     declaration = _with_own_axes(newest.declaration)
     fields = [axis["field"] for axis in declaration["axes"]]
-    kept, fixed = _comparable(runs, own, fields)
-    chosen = _once_each(kept, own, axes, fields)
+    kept, fixed = comparable(runs, sweeps, own, fields)
+    chosen = once_each(kept, own, axes, fields)
     cells = _cells(chosen, axes, fields)
     scores = _scores(chosen, tracking_uri)
     declared = [*newest.declaration["cells"], *({"axes": axes[run.cell_id]} for run in chosen)]
@@ -132,7 +132,7 @@ def read(
         scores=scores,
         verdicts=verdicts,
         fixed=fixed,
-        sweeps=[s.name for s in sweeps if shown & _ids(s)],
+        sweeps=[s.name for s in sweeps if shown & cell_ids(s)],
         declared=len(own),
         finished=len(own & {run.cell_id for run in runs}),
         left_out=len(runs) - len(kept),
@@ -172,53 +172,6 @@ def _with_own_axes(sweep: Mapping[str, Any]) -> dict[str, Any]:
     return {**study, "axes": [*study["axes"], *more]}
 
 
-def _ids(sweep: SweepRun) -> set[str]:
-    return {cell["id"] for cell in sweep.declaration["cells"]}
-
-
-def _cell_axes(sweeps: Sequence[SweepRun]) -> dict[str, dict[str, Any]]:
-    """Cell id -> its axis values as the newest sweep that has it declares them."""
-    return {cell["id"]: cell["axes"] for sweep in sweeps for cell in sweep.declaration["cells"]}
-
-
-def _comparable(
-    runs: Sequence[CellRun], own: set[str], fields: Sequence[str]
-) -> tuple[list[CellRun], dict[str, str]]:
-    """The runs that agree with the newest sweep's own in what it holds fixed, and what that is.
-
-    A field that equals the seed in every run follows the seed, so it is not held fixed.
-    """
-    mine = [run.params for run in runs if run.cell_id in own]
-    follow = {name for name in mine[0] if all(run.params.get(name) == run.tags["seed"] for run in runs)}
-    fixed = {
-        name: value
-        for name, value in mine[0].items()
-        if name not in {*fields, *follow, "seed"} and all(params.get(name) == value for params in mine)
-    }
-    kept = [
-        run
-        for run in runs
-        if run.cell_id in own or all(run.params.get(name) == value for name, value in fixed.items())
-    ]
-    return kept, dict(sorted(fixed.items()))
-
-
-def _once_each(
-    runs: Sequence[CellRun], own: set[str], axes: Mapping[str, dict[str, Any]], fields: Sequence[str]
-) -> list[CellRun]:
-    """One run per setting of the axes and seed: the newest sweep's own, else the latest."""
-    best: dict[str, CellRun] = {}
-    for run in sorted(runs, key=lambda run: (run.cell_id in own, run.start)):
-        values = [_axis_value(run, axes[run.cell_id], field) for field in fields]
-        best[canonical([values, run.tags["seed"]])] = run
-    return sorted(best.values(), key=lambda run: run.cell_id)
-
-
-def _axis_value(run: CellRun, axes: Mapping[str, Any], field: str) -> Any:
-    """A cell's value of an axis; one that its sweep did not vary stands among the settings."""
-    return axes[field] if field in axes else yaml.safe_load(run.params.get(field, "null"))
-
-
 def _cells(
     runs: Sequence[CellRun], axes: Mapping[str, dict[str, Any]], fields: Sequence[str]
 ) -> pd.DataFrame:
@@ -226,7 +179,7 @@ def _cells(
     varying = _varying(runs)
     for run in runs:
         about = {"cell_id": run.cell_id, "run_id": run.run_id, "run": run.name, "seed": int(run.tags["seed"])}
-        values = {field: _axis_value(run, axes[run.cell_id], field) for field in fields}
+        values = {field: axis_value(run, axes[run.cell_id], field) for field in fields}
         settings = {f"setting.{name}": run.params.get(name) for name in varying}
         times = {"minutes": run.seconds / 60, "start": run.start, "end": run.end}
         rows.append({**about, **times, **values, **run.metrics, **settings})

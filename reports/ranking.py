@@ -8,18 +8,22 @@ parameter explains) and misleads on one-factor designs, so it stands beside full
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ablations import stats
-from ablations.pairing import canonical, item_differences, logged_difference, pair
-from ablations.ranking import Factor, Order, Ranking
+from ablations import difference, pairing, stats
+from ablations.confounds import confounds
+from ablations.difference import Difference
+from ablations.pairing import canonical
+from ablations.ranking import Factor, Ranking
 from reports.frame import Results
+from reports.orders import Judged, interval, judge
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class Effect:
         best, worst: the two levels as axis values.
         range: best minus worst in points, over seeds and items.
         per_seed: seed -> best minus worst.
+        unpicked: best minus worst of each seed, by what is best and worst in the other seeds: free of the lean
+            that picking by the same data gives.
+        caveats: what else differs between the two levels.
         eta2, omega2: shares of variance on a full factorial of several factors; None elsewhere.
         importance: evaluator -> share, on the same.
     """
@@ -39,29 +46,34 @@ class Effect:
     worst: Mapping[str, Any]
     range: stats.Estimate
     per_seed: Mapping[int, float]
+    unpicked: Difference
+    caveats: Sequence[str]
     eta2: float | None = None
     omega2: float | None = None
     importance: Mapping[str, float] | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        shares = {name: getattr(self, name) for name in ("eta2", "omega2", "importance")}
+        about = {"factor": self.factor.name, "study": self.factor.study, "best": dict(self.best)}
+        return {**about, "worst": dict(self.worst), **interval(self.range), **shares}
+
 
 @dataclass(frozen=True)
 class Ranked:
-    """Effects, largest first, and the orders that were claimed: their differences, corrected p values, verdicts."""
+    """Effects, largest first, and the verdicts on the orders that were claimed."""
 
     ranking: Ranking
     effects: Sequence[Effect]
-    orders: Sequence[tuple[Order, stats.Estimate | None, float, str]]
+    orders: Sequence[Judged]
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
             "question": self.ranking.question,
             "metric": self.ranking.metric,
-            "effects": [_effect_json(effect) for effect in self.effects],
-            "orders": [
-                {**asdict(order), "p_corrected": p, "verdict": verdict, **_interval(estimate)}
-                for order, estimate, p, verdict in self.orders
-            ],
+            "effects": [effect.as_json() for effect in self.effects],
+            "orders": [judged.as_json() for judged in self.orders],
         }
 
 
@@ -77,30 +89,67 @@ def rank(ranking: Ranking, found: Sequence[Results]) -> Ranked | None:
     if len(effects) < 2:
         return None
     effects.sort(key=lambda effect: -effect.range.mean)
-    return Ranked(
-        ranking, effects, _judge(ranking.orders, {effect.factor.name: effect for effect in effects})
-    )
+    unpicked = {effect.factor.name: effect.unpicked for effect in effects}
+    return Ranked(ranking, effects, judge(ranking.orders, unpicked))
 
 
 def measure(results: Results, factor: Factor, metric: str) -> Effect | None:
     """The effect of one factor; None without two levels that share a seed."""
-    cells = results.cells.dropna(subset=[metric]) if metric in results.cells else results.cells.iloc[:0]
+    cells = _compared(results.cells, factor, metric)
     values = cells[[*factor.fields]].to_dict("records")
     levels = {canonical(value): value for value in values}
-    keyed = cells.assign(level=[canonical(value) for value in values])
-    table = keyed.pivot_table(index="seed", columns="level", values=metric).dropna()
-    if table.shape[1] < 2 or table.empty:
+    means = _level_means(cells.assign(level=[canonical(value) for value in values]), metric)
+    if means.shape[1] < 2 or means.empty:
         return None
-    means = table.mean()
-    best, worst = levels[means.idxmax()], levels[means.idxmin()]
-    pairs = pair(cells, best, worst, [*results.levels])
+    scores = pairing.item_tables(metric, results.scores)
+
+    def contrast(
+        means: pd.DataFrame, cells: pd.DataFrame
+    ) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame, Difference]:
+        """The levels that are best and worst by some means, and their difference in some cells."""
+        over = means.mean()
+        best, worst = levels[over.idxmax()], levels[over.idxmin()]
+        pairs = pairing.pair(cells, best, worst, [*results.levels])
+        return best, worst, pairs, difference.measure(metric, cells, scores, pairs)
+
+    best, worst, pairs, found = contrast(means, cells)
     if pairs.empty:
         return None
-    logged = logged_difference(metric, cells, pairs)
-    items = item_differences(metric, results.scores, pairs)
-    estimate = stats.over_seeds_and_items(items) if items else stats.over_seeds(logged.to_numpy())
-    per_seed = {int(seed): float(value) for seed, value in logged.items()}
-    return Effect(factor, best, worst, estimate, per_seed, **_shares(results, cells, factor, metric))
+    apart = [
+        contrast(means.drop(index=seed), cells[cells["seed"] == seed])[3]
+        for seed in found.logged.index
+        if len(means) > 1
+    ]
+    return Effect(
+        factor,
+        best,
+        worst,
+        found.estimate(),
+        found.per_seed,
+        difference.together(apart) if apart else found,
+        confounds(cells, pairs, factor.fields),
+        **_shares(results, cells, factor, metric),
+    )
+
+
+def _compared(cells: pd.DataFrame, factor: Factor, metric: str) -> pd.DataFrame:
+    """The cells that have the metric, at the factor's own levels if it names them."""
+    cells = cells.dropna(subset=[metric]) if metric in cells else cells.iloc[:0]
+    if not factor.levels:
+        return cells
+    wanted = {canonical(level) for level in factor.levels}
+    found = [canonical(value) in wanted for value in cells[[*factor.fields]].to_dict("records")]
+    return cells[found]
+
+
+def _level_means(cells: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """(seeds, levels): means of the metric, of the seeds that have every level.
+
+    A level that most seeds lack, such as one that was tried once, is left out rather than all the seeds.
+    """
+    table = cells.pivot_table(index="seed", columns="level", values=metric)
+    counts = table.notna().sum()
+    return table.loc[:, 2 * counts >= counts.max()].dropna()
 
 
 def _shares(results: Results, cells: pd.DataFrame, factor: Factor, metric: str) -> dict[str, Any]:
@@ -119,12 +168,16 @@ def _shares(results: Results, cells: pd.DataFrame, factor: Factor, metric: str) 
     for index in texts.groupby(fields).indices.values():
         inside[index] = values[index] - values[index].mean()
     freedom = len(values) - len(full)
-    error = float((inside**2).sum()) / freedom if freedom else np.nan
+    error = float((inside**2).sum()) / freedom if freedom else math.nan
     groups = [values[index] for index in texts.groupby(factor.fields[0]).indices.values()]
     between = float(sum(len(group) * (group.mean() - values.mean()) ** 2 for group in groups))
     omega2 = (between - (len(groups) - 1) * error) / (total + error)
     importance = _importance(texts, values, factor.fields[0])
-    return {"eta2": between / total, "omega2": float(omega2), "importance": importance}
+    return {
+        "eta2": between / total,
+        "omega2": None if math.isnan(omega2) else float(omega2),
+        "importance": importance,
+    }
 
 
 def _importance(texts: pd.DataFrame, values: np.ndarray, field: str) -> dict[str, float]:
@@ -143,41 +196,3 @@ def _importance(texts: pd.DataFrame, values: np.ndarray, field: str) -> dict[str
         name: float(optuna.importance.get_param_importances(study, evaluator=evaluator)[field])
         for name, evaluator in evaluators.items()
     }
-
-
-def _judge(
-    orders: Sequence[Order], effects: Mapping[str, Effect]
-) -> list[tuple[Order, stats.Estimate | None, float, str]]:
-    """Every order as a one-sided test of the difference of two ranges over the seeds that both have."""
-    estimates = [_difference(order, effects) for order in orders]
-    tests = [stats.greater(one, 0.0) if one and one.seeds > 1 else (1.0, 1.0) for one in estimates]
-    above, below = (stats.holm(p) for p in zip(*tests, strict=True)) if tests else ((), ())
-    found = []
-    for order, estimate, p, opposite in zip(orders, estimates, above, below, strict=True):
-        verdict = (
-            "reproduced" if p < order.alpha else "contradicted" if opposite < order.alpha else "inconclusive"
-        )
-        found.append((order, estimate, opposite if verdict == "contradicted" else p, verdict))
-    return found
-
-
-def _difference(order: Order, effects: Mapping[str, Effect]) -> stats.Estimate | None:
-    if order.larger not in effects or order.smaller not in effects:
-        return None
-    larger, smaller = effects[order.larger].per_seed, effects[order.smaller].per_seed
-    seeds = sorted(set(larger) & set(smaller))
-    return stats.over_seeds([larger[seed] - smaller[seed] for seed in seeds]) if seeds else None
-
-
-def _effect_json(effect: Effect) -> dict[str, Any]:
-    shares = {name: getattr(effect, name) for name in ("eta2", "omega2", "importance")}
-    about = {"factor": effect.factor.name, "study": effect.factor.study, "best": dict(effect.best)}
-    return {**about, "worst": dict(effect.worst), **_interval(effect.range), **shares}
-
-
-def _interval(estimate: stats.Estimate | None) -> dict[str, float | None]:
-    if estimate is None:
-        return dict.fromkeys(("estimate", "low", "high", "seeds"))
-    low, high = estimate.interval()
-    ends = {name: None if end != end else end for name, end in (("low", low), ("high", high))}
-    return {"estimate": estimate.mean, **ends, "seeds": estimate.seeds}

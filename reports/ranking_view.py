@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.cell import assignments
 from reports.formats import Number, Section, Table
+from reports.orders import Judged
 from reports.ranking import Effect, Ranked
 from reports.summary import label, title
 
@@ -46,21 +47,48 @@ def effects_table(ranked: Ranked) -> Table:
 
 def orders_table(ranked: Ranked) -> Table:
     """Every claimed order with the difference of the two ranges and its verdict."""
-    rows = []
-    for order, estimate, p, verdict in ranked.orders:
-        if estimate is None:
-            rows.append([order.text, _NONE, _NONE, f"{verdict}: a factor has not been measured"])
-        elif estimate.seeds == 1:
-            rows.append([order.text, f"{estimate.mean:+.1f}", _NONE, f"{verdict}: one seed has no spread"])
-        else:
-            low, high = estimate.interval()
-            shown = f"{estimate.mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-            rows.append([order.text, shown, "<0.001" if p < 0.001 else f"{p:.3f}", verdict])
     notes = [
-        "Difference of the two paired ranges, seed by seed; one-sided tests, Holm-corrected over the orders."
+        "Difference of the two paired ranges over the seeds and items that both have; one-sided tests,"
+        " Holm-corrected over the orders. The levels of a seed are those that are best and worst in the other seeds,"
+        " so they are not picked by what is tested.",
+        *_order_caveats(ranked),
     ]
-    columns = ["claim", "difference of ranges [95 % interval]", "corrected p", "verdict"]
-    return Table("Claimed orders", columns, [Section("", rows)], notes)
+    columns = ["claim", "difference of ranges [95 % interval]", "seeds", "corrected p", "verdict"]
+    return Table("Claimed orders", columns, [Section("", [_order_row(one) for one in ranked.orders])], notes)
+
+
+def _order_row(judged: Judged) -> list[Any]:
+    estimate, verdict = judged.estimate, judged.verdict
+    if estimate is None:
+        return [judged.order.text, _NONE, "0", _NONE, f"{verdict}: not measured on the same seeds"]
+    if estimate.seeds == 1:
+        return [judged.order.text, f"{estimate.mean:+.1f}", "1", _NONE, f"{verdict}: one seed has no spread"]
+    p = judged.p_opposite if verdict == "contradicted" else judged.p_corrected
+    return [
+        judged.order.text,
+        order_interval(judged),
+        str(estimate.seeds),
+        "<0.001" if p < 0.001 else f"{p:.3f}",
+        verdict,
+    ]
+
+
+def order_interval(judged: Judged) -> str:
+    """`+3.2 [+1.0, +5.4]`; nothing where there is no interval."""
+    if judged.estimate is None or judged.estimate.seeds < 2:
+        return ""
+    low, high = judged.estimate.interval()
+    return f"{judged.estimate.mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def _order_caveats(ranked: Ranked) -> list[str]:
+    """What else differs between the levels of the factors that stand in an order."""
+    named = {name for order in ranked.ranking.orders for name in (order.larger, order.smaller)}
+    return [
+        f"Read with care: between the levels of {effect.factor.name}, {'; '.join(effect.caveats)}."
+        for effect in ranked.effects
+        if effect.factor.name in named and effect.caveats
+    ]
 
 
 TABLES = {"effects": effects_table, "orders": orders_table}

@@ -1,6 +1,7 @@
 """Which choices matter most? MM1's lessons on encoder and connector, over the cells of all studies."""
 
 from ablations.ranking import Factor, Order, Ranking
+from ablations.studies.text_only import CAPTIONS, CAPTIONS_TEXT, INTERLEAVED, INTERLEAVED_TEXT
 
 RANKING = Ranking(
     question="Which design choices matter most, over all studies?",
@@ -18,11 +19,15 @@ RANKING = Ranking(
         Factor("image tokens", "connector", ("connector.tokens",)),
         Factor("resolution beside the connector", "connector", ("encoder.resolution",)),
         Factor("captions or interleaved", "data-mix", ("data.mix",)),
-        Factor("text beside one source", "text-only", ("data.mix",)),
+        Factor("text beside captions", "text-only", ("data.mix",), (CAPTIONS, CAPTIONS_TEXT)),
+        Factor("text beside interleaved", "text-only", ("data.mix",), (INTERLEAVED, INTERLEAVED_TEXT)),
         Factor("share of text", "image-text-ratio", ("data.mix",)),
         Factor("synthetic captions", "synthetic-captions", ("data.synthetic_share",)),
+        Factor("language model size", "lr-scaling", ("language.width", "language.depth")),
+        Factor("learning rate", "lr-scaling", ("training.learning_rate",)),
         Factor("experts", "moe", ("language.experts.count", "language.experts.every")),
-        Factor("frozen parts", "unfreezing", ("encoder.frozen", "language.frozen")),
+        Factor("encoder frozen", "unfreezing", ("encoder.frozen",)),
+        Factor("language model frozen", "unfreezing", ("language.frozen",)),
     ),
     orders=(
         Order(

@@ -4,10 +4,10 @@ from ablations.studies.metrics import SHOTS_AND_TEXT, TEXT
 from ablations.studies.mm1_system import system
 from ablations.study import Axis, Claim, Study
 
-_CAPTIONS = {"data.mix": {"captions": 100.0}}
-_CAPTIONS_TEXT = {"data.mix": {"captions": 90.0, "text": 10.0}}
-_INTERLEAVED = {"data.mix": {"interleaved": 100.0}}
-_INTERLEAVED_TEXT = {"data.mix": {"interleaved": 90.0, "text": 10.0}}
+CAPTIONS = {"data.mix": {"captions": 100.0}}
+CAPTIONS_TEXT = {"data.mix": {"captions": 90.0, "text": 10.0}}
+INTERLEAVED = {"data.mix": {"interleaved": 100.0}}
+INTERLEAVED_TEXT = {"data.mix": {"interleaved": 90.0, "text": 10.0}}
 
 STUDY = Study(
     name="text-only",
@@ -21,32 +21,32 @@ STUDY = Study(
             text="text-only ability is higher with text beside captions than on captions alone",
             metric=TEXT,
             kind="greater",
-            left=_CAPTIONS_TEXT,
-            right=_CAPTIONS,
+            left=CAPTIONS_TEXT,
+            right=CAPTIONS,
         ),
         Claim(
             name="text-keeps-text-with-interleaved",
             text="text-only ability is higher with text beside interleaved documents than on these alone",
             metric=TEXT,
             kind="greater",
-            left=_INTERLEAVED_TEXT,
-            right=_INTERLEAVED,
+            left=INTERLEAVED_TEXT,
+            right=INTERLEAVED,
         ),
         Claim(
             name="text-helps-few-shot-with-captions",
             text="8-shot average is higher with text beside captions than on captions alone",
             metric="eval/average/8shot",
             kind="greater",
-            left=_CAPTIONS_TEXT,
-            right=_CAPTIONS,
+            left=CAPTIONS_TEXT,
+            right=CAPTIONS,
         ),
         Claim(
             name="text-helps-few-shot-with-interleaved",
             text="8-shot average is higher with text beside interleaved documents than on these alone",
             metric="eval/average/8shot",
             kind="greater",
-            left=_INTERLEAVED_TEXT,
-            right=_INTERLEAVED,
+            left=INTERLEAVED_TEXT,
+            right=INTERLEAVED,
         ),
     ),
     system=system,

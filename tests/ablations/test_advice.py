@@ -128,6 +128,15 @@ def test_the_most_claims_per_hour_come_first_and_the_budget_holds(files: Path) -
     assert choose(found, 40) == []
 
 
+def test_claims_of_the_same_name_in_two_studies_are_two_claims(files: Path) -> None:
+    deep = verdict("same", 1, left={"model.depth": 3}, right={"model.depth": 2})
+    steps = choose(states(files, [verdict("same", 1)], [deep]), 1e6)
+    assert sorted((step.option.part.study.name, *step.settles) for step in steps) == [
+        ("toy", "same"),
+        ("toy-deep", "same"),
+    ]
+
+
 def test_shared_cells_and_stages_are_paid_for_once(files: Path) -> None:
     deep = verdict("deep", 1, left={"model.depth": 3}, right={"model.depth": 2})
     wide = verdict("wide", 1, left={"model.width": 16}, right={"model.width": 8})

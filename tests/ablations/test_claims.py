@@ -137,7 +137,7 @@ def test_a_seed_without_its_partner_does_not_count() -> None:
     cells, scores, levels = study({16: 0.4, 48: 0.6})
     result = only([claim()], cells[cells["cell_id"] != "48-3"], scores, levels)
     assert result.n_seeds == 4 and 3 not in result.per_seed
-    assert result.caveats == ["seed 3: only the right side is finished, so it does not count"]
+    assert result.caveats == ["seed 3: 1 cell on the right without every counterpart, so not counted"]
 
 
 def test_other_axes_are_paired_too() -> None:
@@ -147,7 +147,31 @@ def test_other_axes_are_paired_too() -> None:
     both = pd.concat([cells.assign(mix="a"), more.assign(mix="b")]).query("cell_id != '48-0x'")
     scores = pd.concat([scores, scores.assign(cell_id=scores["cell_id"] + "x", score=scores["score"] + 0.5)])
     result = only([claim()], both, scores, {**levels, "mix": ["a", "b"]})
-    assert list(result.per_seed.values()) == pytest.approx([20.0] * 5)
+    assert result.per_seed == pytest.approx(dict.fromkeys([1, 2, 3, 4], 20.0))
+    every_seed_lacks_one = both.query("cell_id != '16-1x' and cell_id != '16-2x' and cell_id != '16-3x'")
+    result = only(
+        [claim()], every_seed_lacks_one.query("cell_id != '16-4x'"), scores, {**levels, "mix": ["a", "b"]}
+    )
+    assert result.per_seed == pytest.approx(dict.fromkeys(range(5), 20.0))
+
+
+def test_an_unfinished_cell_does_not_change_what_its_seed_is_a_mean_of() -> None:
+    """The gain is 0 with one mix and 20 with the other; two seeds lack a cell of the first."""
+    cells, scores, levels = study({16: 0.4, 48: 0.4})
+    more = cells.assign(cell_id=cells["cell_id"] + "x", **{METRIC: cells[METRIC] + 20 * (cells[AXIS] == 48)})
+    both = pd.concat([cells.assign(mix="a"), more.assign(mix="b")])
+    whole = only([claim()], both, scores.iloc[:0], {**levels, "mix": ["a", "b"]})
+    partial = both.query("cell_id not in ['48-3', '48-4']")
+    result = only([claim()], partial, scores.iloc[:0], {**levels, "mix": ["a", "b"]})
+    assert sorted(result.per_seed) == [0, 1, 2]
+    assert all(result.per_seed[seed] == pytest.approx(whole.per_seed[seed]) for seed in result.per_seed)
+    assert any(caveat.startswith("seed 3, 4: 4 cells on the right") for caveat in result.caveats)
+
+
+def test_without_any_spread_nothing_is_decided() -> None:
+    cells, scores, levels = study({16: 0.4, 48: 0.4}, noise=0.0, seeds=(0, 1))
+    result = only([claim("equivalent", margin=1.0)], cells, scores, levels)
+    assert result.verdict == "inconclusive" and "no spread" in result.advice
 
 
 def test_mappings_are_compared_by_content() -> None:
@@ -169,11 +193,11 @@ def test_what_else_differs_is_said() -> None:
 
 def test_a_metric_without_items_uses_seeds_alone() -> None:
     cells, scores, levels = study({16: 0.4, 48: 0.6})
-    cells["final/held_out_loss"] = np.where(cells[AXIS] == 48, 2.0, 3.0) + 0.01 * cells["seed"]
+    cells["final/held_out_loss"] = np.where(cells[AXIS] == 48, 2.0, 3.0 + 0.01 * cells["seed"])
     loss = Claim("loss", "text", "final/held_out_loss", "greater", {AXIS: 16}, {AXIS: 48})
     result = only([loss], cells, scores, levels)
     assert (result.verdict, result.n_items) == ("reproduced", 0)
-    assert result.estimate == pytest.approx(1.0)
+    assert result.estimate == pytest.approx(1.02)
 
 
 def test_items_that_disagree_with_the_logged_metric_are_reported() -> None:

@@ -153,6 +153,7 @@ def test_effect_size_by_hand() -> None:
     assert dz == pytest.approx(2.0)
     assert g == pytest.approx(2.0 * (1 - 3 / 7))
     assert all(math.isnan(size) for size in effect_size([1.0]))
+    assert [math.isnan(size) for size in effect_size([40.0, 41.0])] == [False, True]
 
 
 def test_seeds_needed_has_about_the_promised_power() -> None:

@@ -106,7 +106,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 def fresh(tmp_path: Path) -> Callable[..., str]:
     """Makes a store of small sweeps (16 and 48 px); each has a name and seeds.
 
-    It may have steps (several: the sweep varies them) and a number of finished cells.
+    It may have steps (several: the sweep varies them), steps for each resolution, and a number of finished cells.
     """
 
     def make(*sweeps: Mapping[str, Any]) -> str:
@@ -114,7 +114,9 @@ def fresh(tmp_path: Path) -> Callable[..., str]:
         for sweep in sweeps:
             steps = sweep.get("steps", 800)
             varied = steps if isinstance(steps, tuple) else (steps,)
-            grid = [(r, seed, s) for s in varied for r in (16, 48) for seed in sweep["seeds"]]
+            places = [(r, s) for s in varied for r in (16, 48)]
+            places = [*sweep["steps_at"].items()] if "steps_at" in sweep else places
+            grid = [(r, seed, s) for r, s in places for seed in sweep["seeds"]]
             cells = [make_cell(*place) for place in grid]
             if len(varied) > 1:
                 cells = [replace(c, axes={**c.axes, STEPS: c.config["training"]["steps"]}) for c in cells]

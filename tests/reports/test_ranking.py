@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ablations.difference import Difference
 from ablations.ranking import Factor, Order, Ranking
 from reports.frame import Results, read
+from reports.orders import judge
 from reports.ranking import measure, rank
 from reports.ranking_view import effects_table, orders_table
 
@@ -69,11 +71,63 @@ def test_orders_are_judged_seed_by_seed(crossed: Results) -> None:
     )
     ranked = rank(Ranking("which?", "size", METRIC, (KIND, SIZE), orders), [crossed])
     assert [effect.factor.name for effect in ranked.effects] == ["size", "kind"]
-    assert [verdict for *_, verdict in ranked.orders] == ["reproduced", "contradicted", "inconclusive"]
+    assert [one.verdict for one in ranked.orders] == ["reproduced", "contradicted", "inconclusive"]
     assert effects_table(ranked).sections[0].rows[0][2] == "2 against 1"
-    assert "not been measured" in orders_table(ranked).sections[0].rows[2][3]
+    assert "not measured" in orders_table(ranked).sections[0].rows[2][4]
     per_seed = np.array([10.0, 10.1, 10.2]) - np.array([2.0, 2.2, 2.4])
-    assert ranked.orders[0][1].mean == pytest.approx(per_seed.mean())
+    assert ranked.orders[0].estimate.mean == pytest.approx(per_seed.mean())
+    assert ranked.as_json()["orders"][1]["p_opposite"] < 0.05 < ranked.as_json()["orders"][1]["p_corrected"]
+
+
+def test_orders_count_items_too() -> None:
+    """Two ranges that are the same for every seed still differ by item, so the difference is uncertain."""
+    columns = pd.MultiIndex.from_product([["b"], range(4)], names=["benchmark", "item"])
+    seeds, noise = pd.Series([10.0, 11.0, 12.0]), np.array([[40.0, -40.0, 40.0, -40.0]])
+    flat = pd.DataFrame(np.repeat(seeds.to_numpy()[:, None], 4, axis=1), columns=columns)
+    ranges = {"size": Difference(seeds, flat), "kind": Difference(seeds - 9, flat - 9 + noise)}
+    (judged,) = judge([Order("o", "size matters more", "size", "kind")], ranges)
+    assert judged.estimate.mean == pytest.approx(9.0)
+    assert judged.estimate.seed_variance == pytest.approx(0) and judged.estimate.item_variance > 100
+    assert judged.verdict == "inconclusive"
+
+
+def test_levels_of_an_order_are_not_picked_by_the_seed_they_are_tested_on(crossed: Results) -> None:
+    """Without any effect the picked range is above zero in each seed; what other seeds pick is not."""
+    rng = np.random.default_rng(0)
+    ranges, unpicked = [], []
+    levels = {"kind": ["a", "b", "c"]}
+    small = crossed.cells[crossed.cells["size"] == 1]
+    for _ in range(60):
+        noise = replace(crossed, cells=small.assign(**{METRIC: rng.normal(0, 1, len(small))}), levels=levels)
+        effect = measure(noise, KIND, METRIC)
+        ranges.append(effect.range.mean)
+        unpicked.append(effect.unpicked.logged.mean())
+    assert np.mean(ranges) > 0.5
+    assert abs(np.mean(unpicked)) < 0.3
+
+
+def test_a_level_that_was_tried_once_does_not_replace_the_rest(crossed: Results) -> None:
+    extra = crossed.cells[crossed.cells["cell_id"] == "02a"].assign(size=3, cell_id="03a", **{METRIC: 900.0})
+    more = replace(crossed, cells=pd.concat([crossed.cells, extra]))
+    assert measure(more, SIZE, METRIC).per_seed == pytest.approx({0: 10.0, 1: 10.1, 2: 10.2})
+
+
+def test_a_factor_may_name_its_levels(crossed: Results) -> None:
+    some = Factor("some kinds", "crossed", ("kind",), ({"kind": "a"}, {"kind": "b"}))
+    effect = measure(crossed, some, METRIC)
+    assert (effect.best, effect.worst) == ({"kind": "b"}, {"kind": "a"})
+
+
+def test_what_else_differs_between_the_levels_stands_beside_an_order(crossed: Results) -> None:
+    slow = crossed.cells.assign(**{"fact.steps": [100.0 * size for size in crossed.cells["size"]]})
+    order = Order("size-first", "size matters more", "size", "kind")
+    ranked = rank(Ranking("which?", "size", METRIC, (KIND, SIZE), (order,)), [replace(crossed, cells=slow)])
+    assert "levels of size, steps differ: 200 on the left, 100 on the right" in orders_table(ranked).notes[1]
+
+
+def test_one_seed_has_no_share_of_its_own(crossed: Results) -> None:
+    one = replace(crossed, cells=crossed.cells[crossed.cells["seed"] == 0])
+    assert measure(one, SIZE, METRIC).omega2 is None
 
 
 def test_a_factor_of_several_fields_names_them(crossed: Results) -> None:

@@ -1,0 +1,105 @@
+"""Which runs of a study stand beside those of its newest sweep, and what is the same in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ablations.errors import SweepError
+from ablations.pairing import canonical
+from ablations.tracking import CellRun, SweepRun
+from ablations.yaml_lines import parse
+
+
+def cell_ids(sweep: SweepRun) -> set[str]:
+    """The cells that a sweep declares."""
+    return {cell["id"] for cell in sweep.declaration["cells"]}
+
+
+def cell_axes(sweeps: Sequence[SweepRun]) -> dict[str, dict[str, Any]]:
+    """Cell id -> its axis values as the newest sweep that has it declares them."""
+    return {cell["id"]: cell["axes"] for sweep in sweeps for cell in sweep.declaration["cells"]}
+
+
+def axis_value(run: CellRun, axes: Mapping[str, Any], field: str) -> Any:
+    """A cell's value of an axis; one that its sweep did not vary stands among the settings."""
+    if field in axes:
+        return axes[field]
+    below = {name.removeprefix(f"{field}."): text for name, text in run.params.items() if _is_at(name, field)}
+    values = {name: _value(text) for name, text in below.items()}
+    return values.get(field) if field in values else values or None
+
+
+def comparable(
+    runs: Sequence[CellRun], sweeps: Sequence[SweepRun], own: Collection[str], fields: Sequence[str]
+) -> tuple[list[CellRun], dict[str, str]]:
+    """The runs that agree with the newest sweep's own in what it holds fixed, and what that is.
+
+    A parameter that equals the seed in every run follows the seed, so it is not held fixed. One that any
+    sweep settles by its axes (a learning rate that goes with a connector) follows them, even where the newest
+    sweep has too few of their values to show it; only where it has the same setting do the two have to agree.
+    """
+    axes = cell_axes(sweeps)
+    setting = {run.cell_id: setting_of(run, axes[run.cell_id], fields) for run in runs}
+    mine = [run for run in runs if run.cell_id in own]
+    first = mine[0].params
+    seeds = {name for name in first if all(run.params.get(name) == run.tags["seed"] for run in runs)}
+    settled = {name for sweep in sweeps for name in _settled(runs, cell_ids(sweep), setting)}
+    open_names = {name for name in first if any(_is_at(name, field) for field in fields)}
+    fixed = {
+        name: value
+        for name, value in first.items()
+        if name not in {*open_names, *seeds, *settled, "seed"}
+        and all(run.params.get(name) == value for run in mine)
+    }
+    here = {setting[run.cell_id]: {name: run.params.get(name) for name in settled - seeds} for run in mine}
+
+    def agrees(run: CellRun) -> bool:
+        expected = {**fixed, **here.get(setting[run.cell_id], {})}
+        return all(run.params.get(name) == value for name, value in expected.items())
+
+    return [run for run in runs if run.cell_id in own or agrees(run)], dict(sorted(fixed.items()))
+
+
+def once_each(
+    runs: Sequence[CellRun], own: Collection[str], axes: Mapping[str, dict[str, Any]], fields: Sequence[str]
+) -> list[CellRun]:
+    """One run per setting of the axes and seed: the newest sweep's own, else the latest."""
+    best: dict[tuple[str, str], CellRun] = {}
+    for run in sorted(runs, key=lambda run: (run.cell_id in own, run.start)):
+        best[setting_of(run, axes[run.cell_id], fields), run.tags["seed"]] = run
+    return sorted(best.values(), key=lambda run: run.cell_id)
+
+
+def setting_of(run: CellRun, axes: Mapping[str, Any], fields: Sequence[str]) -> str:
+    """One text for a cell's values of the axes."""
+    return canonical([axis_value(run, axes, field) for field in fields])
+
+
+def _settled(runs: Sequence[CellRun], ids: Collection[str], setting: Mapping[str, str]) -> set[str]:
+    """The parameters that vary among these cells, but not among those of one setting."""
+    cells = [run for run in runs if run.cell_id in ids]
+    varying = {
+        name
+        for run in cells
+        for name in run.params.keys() | cells[0].params.keys()
+        if run.params.get(name) != cells[0].params.get(name)
+    }
+    there: dict[str, CellRun] = {}
+    for run in cells:
+        other = there.setdefault(setting[run.cell_id], run)
+        varying -= {name for name in varying if run.params.get(name) != other.params.get(name)}
+    return varying
+
+
+def _is_at(name: str, field: str) -> bool:
+    """Whether a parameter is a field or lies below it: `data.mix.text` below `data.mix`."""
+    return name == field or name.startswith(f"{field}.")
+
+
+def _value(text: str) -> Any:
+    """A parameter as the value it was; text that is no YAML is text."""
+    try:
+        return None if text == "None" else parse(text, "parameter").data
+    except SweepError:
+        return text
