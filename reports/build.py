@@ -10,6 +10,7 @@ from typing import Any
 
 from ablations import tracking
 from ablations.errors import UserError
+from ablations.studies import in_order
 from ablations.studies.ranking import RANKING
 from reports import tables
 from reports.figures import draw
@@ -84,7 +85,7 @@ def _read_all(studies: Sequence[str] | None, tracking_uri: str) -> list[Results]
     runs = tracking.cells(tracking_uri, sorted(ids))
     if studies:
         return [read(study, tracking_uri, runs=runs) for study in studies]
-    names = sorted({sweep.declaration["study"]["name"] for sweep in sweeps})
+    names = in_order({sweep.declaration["study"]["name"] for sweep in sweeps})
     found, reasons = [], []
     for name in names:
         try:
@@ -140,6 +141,7 @@ def _study(results: Results) -> dict[str, Any]:
         ],
         "settings": _settings(results),
         "published": _published(results),
+        "set": dict(results.set),
         "fixed": dict(results.fixed),
         "versions": dict(results.versions),
     }

@@ -38,6 +38,7 @@ class Results:
         scores: a row per cell and item.
         verdicts: one per claim.
         fixed: settings that are the same in every cell.
+        set: those of them that the newest sweep sets otherwise than the recipe of its scale.
         sweeps: names of the sweeps whose cells are shown.
         declared: how many cells the newest sweep has; `finished` of them are done.
         left_out: finished cells of earlier sweeps with other settings.
@@ -52,6 +53,7 @@ class Results:
     scores: pd.DataFrame
     verdicts: Sequence[Verdict]
     fixed: Mapping[str, str]
+    set: Mapping[str, Any]
     sweeps: Sequence[str]
     declared: int
     finished: int
@@ -132,6 +134,7 @@ def read(
         scores=scores,
         verdicts=verdicts,
         fixed=fixed,
+        set=newest.declaration.get("set", {}),
         sweeps=[s.name for s in sweeps if shown & cell_ids(s)],
         declared=len(own),
         finished=len(own & {run.cell_id for run in runs}),

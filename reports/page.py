@@ -37,7 +37,10 @@ def render(chapters: Sequence[Chapter], ranked: Ranked | None, effects: Path) ->
     )
     source = (files("reports") / "templates" / "page.html").read_text(encoding="utf-8")
     template = environment.from_string(source)
+    verdicts = [v.verdict for chapter in chapters for v in chapter.results.verdicts]
     return template.render(
+        count=verdicts.count,
+        claimed=len(verdicts),
         chapters=chapters,
         made=provenance([chapter.results for chapter in chapters]),
         clock=clock,
@@ -45,7 +48,7 @@ def render(chapters: Sequence[Chapter], ranked: Ranked | None, effects: Path) ->
         ui=f"http://{HOST}:{PORT}",
         ranked=ranked,
         effects=effects,
-        ranking_tables=ranking_view.TABLES,
+        ranking_view=ranking_view,
         scaling_table=scaling_table,
         marks=MARKS,
         inline=_inline,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -28,6 +29,12 @@ STUDIES = {
 def names() -> list[str]:
     """Every known study, sorted."""
     return sorted({*STUDIES, *(point.name for point in entry_points(group="ablate.studies"))})
+
+
+def in_order(found: Collection[str]) -> list[str]:
+    """Studies in the paper's order; those of other packages follow by name."""
+    known = [name for name in STUDIES if name in found]
+    return [*known, *sorted({*found} - {*known})]
 
 
 def target(name: str) -> str:
