@@ -75,7 +75,11 @@ def _name(user: int) -> str:
 
 def check_tracking(uri: str) -> None:
     """Raise UserError, within some five seconds, unless MLflow's store at `uri` can be used."""
-    scheme = urlsplit(uri).scheme.partition("+")[0]
+    try:
+        parts = urlsplit(uri)
+        scheme, _ = parts.scheme.partition("+")[0], parts.port
+    except ValueError as error:
+        raise UserError(f"tracking URI '{uri}': {error}") from None
     if scheme == "sqlite":
         _check_sqlite(uri)
     elif scheme in ("http", "https"):

@@ -19,7 +19,7 @@ from ablations import grid, studies
 from ablations import sweep as sweeps
 from ablations import sweep_blocks as blocks
 from ablations.cell import Cell, flatten
-from ablations.errors import SweepError, UserError
+from ablations.errors import SweepError, UserError, closest
 from ablations.part import Part
 from ablations.yaml_lines import Lines, load
 
@@ -59,11 +59,16 @@ def read(
     return _chosen(parts, only), blocks.launch(lines, settings, launch or {})
 
 
+def values_of(cell: Cell) -> dict[str, Any]:
+    """Every field of a cell by its dotted name, and its axes."""
+    return flatten(cell.config) | dict(cell.axes)
+
+
 def only_cells(part: Part, only: Mapping[str, Sequence[Any]]) -> Part:
     """The part with just the cells that have one of the values in each of the fields."""
 
     def fits(cell: Cell) -> bool:
-        values = flatten(cell.config) | dict(cell.axes)
+        values = values_of(cell)
         return all(values.get(name) in wanted for name, wanted in only.items())
 
     return replace(part, cells=[cell for cell in part.cells if fits(cell)]) if only else part
@@ -71,13 +76,25 @@ def only_cells(part: Part, only: Mapping[str, Sequence[Any]]) -> Part:
 
 def _chosen(parts: list[Part], only: Sequence[str]) -> list[Part]:
     """The parts that have cells left."""
+    cells = [cell for part in parts for cell in part.cells]
     for text in only:
         name, value = blocks.typed_field(text, "--only")
         wanted = value if isinstance(value, list) else [value]
         parts = [part for one in parts if (part := only_cells(one, {name: wanted})).cells]
         if not parts:
-            raise SweepError(f"--only {text}", None, f"no cell has {name} = {' or '.join(map(str, wanted))}")
+            raise SweepError(f"--only {text}", None, _no_cell(cells, name, wanted))
+        cells = [cell for part in parts for cell in part.cells]
     return parts
+
+
+def _no_cell(cells: Sequence[Cell], name: str, wanted: Sequence[Any]) -> str:
+    """Why `--only` leaves nothing: a field that there is not, or values that no cell has."""
+    values = [values_of(cell) for cell in cells]
+    fields = sorted({field for one in values for field in one})
+    if name not in fields:
+        return f"no such field.{closest(name, fields)}"
+    there = ", ".join(dict.fromkeys(str(one[name]) for one in values if name in one))
+    return f"no cell has {name} = {' or '.join(map(str, wanted))}; there are {there}"
 
 
 def named(path: Path) -> str:

@@ -43,6 +43,8 @@ def ui(port: int, tracking_uri: str) -> int:
 
 def logs(start: str, lines: int, runs: Path) -> None:
     """Print the end of the newest log of the one cell or stage whose id begins with `start`."""
+    if not start.isalnum():
+        raise UserError(f"'{start}' is no id of a cell or stage; ids are hexadecimal, see `ablate status`")
     folders = [*runs.glob(f"{start}*"), *runs.glob(f"stages/{start}*")]
     found = [folder for folder in folders if any(folder.glob("*.log"))]
     if len(found) != 1:

@@ -251,6 +251,8 @@ def test_logs_prints_the_end_of_the_one_that_is_meant(ablate: Ablate, tmp_path: 
     unclear = ablate("logs", "ab")
     assert unclear.returncode == 2
     assert "ab12, ab34" in unclear.stderr
+    odd = ablate("logs", "/x")
+    assert odd.returncode == 2 and "'/x' is no id" in odd.stderr
 
 
 @pytest.mark.slow

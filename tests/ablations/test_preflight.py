@@ -91,6 +91,12 @@ def test_what_mlflow_cannot_use_is_refused_with_what_it_can(uri: str) -> None:
         preflight.check_tracking(uri)
 
 
+@pytest.mark.parametrize("uri", ["postgresql://me@host:abc/runs", "http://[::1"])
+def test_an_address_that_is_none_is_refused(uri: str) -> None:
+    with pytest.raises(UserError, match="tracking URI"):
+        preflight.check_tracking(uri)
+
+
 @pytest.mark.parametrize(
     "uri", ["http://127.0.0.1:9", "http://no-such-host.invalid", "postgresql://127.0.0.1:9/runs"]
 )

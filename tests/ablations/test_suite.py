@@ -58,7 +58,9 @@ def test_only_narrows_a_plan_to_some_values(files: Path) -> None:
     assert [(part.study.name, len(part.cells)) for part in parts] == [("toy", 2), ("toy-deep", 1)]
     (part,), _ = suite.read("all", files / "suite.yaml", only=["model.width=16"])
     assert part.study.name == "toy"
-    for text, message in {"model.width=5": "no cell has model.width = 5", "width": "field=value"}.items():
+    wrong = {"model.width=5": "no cell has model.width = 5; there are 8, 16", "width": "field=value"}
+    wrong |= {"model.widht=8": "no such field. Did you mean 'model.width'?"}
+    for text, message in wrong.items():
         with pytest.raises(SweepError, match=message) as caught:
             suite.read("toy", files / "wide.yaml", only=[text])
         assert str(caught.value).startswith(f"--only {text}: ")
