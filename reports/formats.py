@@ -27,38 +27,52 @@ _TEX = {
 
 
 @dataclass(frozen=True)
+class Unit:
+    """What a metric is counted in, what stands behind its numbers, and with how many decimals they are shown."""
+
+    suffix: str
+    decimals: int
+    less_is_better: bool = False
+
+
+POINTS = Unit("", 1)
+LOSS = Unit(" nats", 3, less_is_better=True)
+LOG10 = Unit(" log10 units", 3)
+RATIO = Unit("", 3)
+
+
+def unit(metric: str) -> Unit:
+    """The unit of a metric, by its name; one that is none of the known kinds is a bare number."""
+    if "loss" in metric:
+        return LOSS
+    if metric.endswith("/log10"):
+        return LOG10
+    return POINTS if metric.startswith("eval/") else RATIO
+
+
+@dataclass(frozen=True)
 class Number:
-    """A score, its half width if it has one, whether it is the best of its column, and whether it is a loss."""
+    """A number, its half width if it has one, its unit, and whether it is the best of its column."""
 
     mean: float
     half: float = math.nan
+    unit: Unit = POINTS
     best: bool = False
-    loss: bool = False
 
     @property
     def digits(self) -> str:
         """The mean."""
-        return f"{self.mean:.{decimals(self.loss)}f}"
+        return f"{self.mean:.{self.unit.decimals}f}"
 
     @property
     def spread(self) -> str:
         """The half width, or the empty string."""
-        return "" if math.isnan(self.half) else f"{self.half:.{decimals(self.loss)}f}"
+        return "" if math.isnan(self.half) else f"{self.half:.{self.unit.decimals}f}"
 
     @property
     def text(self) -> str:
         """`31.2 ± 1.1`, or `36.9`."""
         return self.digits + (f" ± {self.spread}" if self.spread else "")
-
-
-def is_loss(metric: str) -> bool:
-    """Whether a metric is a loss, of which less is better, rather than points."""
-    return "loss" in metric
-
-
-def decimals(loss: bool) -> int:
-    """Decimals shown of a loss, or of points."""
-    return 3 if loss else 1
 
 
 Entry = Number | str

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ablations.pairing import canonical
 from ablations.stats import Estimate, over_seeds
-from reports.formats import Number, Section, Table
+from reports.formats import LOG10, Number, Section, Table
 
 if TYPE_CHECKING:
     from reports.frame import Results
@@ -93,7 +93,7 @@ def scaling_table(results: Results) -> Table:
         decades = over_seeds(own[BEST].to_numpy())
         law = math.exp(PAPER_INTERCEPT + PAPER_SLOPE * math.log(size))
         at_edge = len(own) - int(own["inside"].sum())
-        row = [f"{size:,.0f}", f"{10**decades.mean:.2e}", Number(decades.mean, decades.reach(0.025))]
+        row = [f"{size:,.0f}", f"{10**decades.mean:.2e}", Number(decades.mean, decades.reach(0.025), LOG10)]
         rows.append([*row, f"{law:.2e}", f"{at_edge} of {len(own)}"])
     law = power_law(best)
     notes = [

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from ablations.claims import Verdict
 from ablations.confounds import relative_compute
-from reports.formats import Entry, Number, Section, Table, decimals, is_loss
+from ablations.pairing import same
+from reports.formats import Entry, Number, Section, Table, unit
 from reports.frame import Results
-from reports.paper import Published, published
+from reports.paper import Published, Row, published
+from reports.scaling import BEST, PAPER_SLOPE, SIZE
 from reports.summary import Setting, benchmark_metrics, label, score, settings, shots_of, title
 
 _NONE = "–"
@@ -20,20 +26,20 @@ def lesson(results: Results) -> Table:
     """Our means by setting, and the paper's published rows under them."""
     metrics = results.study["metrics"]
     ours = [
-        [*setting.labels, *_numbers(results, setting, metrics), *_cost(results, setting)]
+        [*setting.labels, *numbers(results, setting, metrics), *_cost(results, setting)]
         for setting in settings(results)
     ]
-    sections = [Section(f"Measured here ({results.scale} scale)", _best_in_bold(ours))]
+    sections = [Section(f"Measured here ({results.scale} scale)", best_in_bold(ours))]
     notes = [
         "Mean ± half width of the 95 % t interval over seeds; best of each block in bold.",
         "Compute: training operations of the cells, as multiples of the cheapest; shared stages are not counted.",
     ]
     paper = published(results.study["paper"])
     if paper is not None:
-        sections.append(Section(f"Published: {paper.source}", _best_in_bold(_published(results, paper))))
+        sections.append(Section(f"Published: {paper.source}", best_in_bold(_published(results, paper))))
         notes += [f"Published rows: {paper.about}", *paper.footnotes]
         notes.append("The two blocks differ in models, data and benchmarks: compare directions, not levels.")
-    columns = [*_axis_columns(results), *map(title, metrics), "seeds", "compute"]
+    columns = [*axis_columns(results), *map(title, metrics), "seeds", "compute"]
     return Table(results.study["question"], columns, sections, notes)
 
 
@@ -43,10 +49,10 @@ def benchmarks(results: Results) -> Table:
     for shots in shots_of(benchmark_metrics(results)):
         metrics = benchmark_metrics(results, shots)
         columns = [metric.split("/")[1] for metric in metrics]
-        rows = [[*s.labels, *_numbers(results, s, metrics)] for s in settings(results)]
-        sections.append(Section(f"{shots}-shot", _best_in_bold(rows)))
+        rows = [[*s.labels, *numbers(results, s, metrics)] for s in settings(results)]
+        sections.append(Section(f"{shots}-shot", best_in_bold(rows)))
     notes = ["Mean ± half width of the 95 % t interval over seeds. Captioning: CIDEr; others: accuracy."]
-    return Table("Every benchmark", [*_axis_columns(results), *columns], sections, notes)
+    return Table("Every benchmark", [*axis_columns(results), *columns], sections, notes)
 
 
 def claims(results: Results) -> Table:
@@ -63,33 +69,62 @@ def claims(results: Results) -> Table:
         "effect size g",
         "verdict",
     ]
-    return Table("Claims", columns, [Section("", rows)], [METHOD])
+    paper = published(results.study["paper"])
+    footnotes = [note for note in paper.footnotes if any(note[0] in row[2] for row in rows)] if paper else []
+    law = [LAW] if any(v.metric == BEST for v in results.verdicts) else []
+    return Table("Claims", columns, [Section("", rows)], [METHOD, *footnotes, *law])
 
 
 METHOD = (
-    "Differences are paired by seed and item, in points. Intervals cover seeds and items: hierarchical "
-    "bootstrap variance, widened by t quantiles for few seeds. Directions are one-sided tests against the "
-    "declared margin, 'does not depend' claims two one-sided tests; p values are Holm-corrected over all "
-    "claims of the study."
+    "Differences are paired by seed and item, in points unless a unit is named. Intervals cover seeds and "
+    "items: hierarchical bootstrap variance, widened by t quantiles for few seeds. Directions are one-sided "
+    "tests against the declared margin, 'does not depend' claims two one-sided tests; p values are "
+    "Holm-corrected over all claims of the study."
 )
+
+LAW = "By its law: what MM1's law of the learning rate says for our sizes, far below those it was fitted on."
 
 
 def paper_difference(results: Results, verdict: Verdict) -> str:
-    """What the published rows say of a claim: `+3.0 to +3.4` over several pairs of rows, `+3.9` with one."""
+    """What the published rows say of a claim: `+3.0 to +3.4†` over several pairs of rows, `+3.9` with one.
+
+    A difference has the mark of the less sure of its rows; of equal ones the surest counts.
+    """
+    if verdict.metric == BEST:
+        return _by_the_law(results, verdict)
     paper = published(results.study["paper"])
     declared = next(claim for claim in results.study["claims"] if claim["name"] == verdict.claim)
-    found = sorted({round(gain, 1) for gain in paper.differences(declared)}) if paper else []
-    return " to ".join(f"{gain:+.1f}" for gain in dict.fromkeys([*found[:1], *found[-1:]])) or _NONE
+    found = paper.differences(declared) if paper else []
+    # of equal differences the last is kept, and none is the first of marks
+    surest = dict(sorted(((round(gain, 1), mark) for gain, mark in found), reverse=True))
+    ends = dict.fromkeys((min(surest), max(surest))) if surest else ()
+    return " to ".join(f"{gain:+.1f}{surest[gain]}" for gain in ends) or _NONE
+
+
+def _by_the_law(results: Results, verdict: Verdict) -> str:
+    """Left minus right of the best learning rate (log10) by MM1's law, at the sizes of our language models."""
+    left, right = (np.log10(_sizes(results, side)).mean() for side in (verdict.left, verdict.right))
+    gain = PAPER_SLOPE * (left - right)
+    return _NONE if math.isnan(gain) else f"{gain:+.{unit(BEST).decimals}f} by its law"
+
+
+def _sizes(results: Results, side: Mapping[str, Any]) -> pd.Series:
+    """The sizes of the language models on a side of a claim, one per cell."""
+    cells = results.cells
+    for field, value in side.items():
+        cells = cells[np.array([same(found, value) for found in cells[field]], dtype=bool)]
+    return cells[SIZE]
 
 
 def interval(verdict: Verdict) -> str:
-    """`+3.2 [+1.0, +5.4]`; without an interval only the difference."""
-    digits = decimals(is_loss(verdict.metric))
+    """`+3.2 [+1.0, +5.4]`, with the unit unless it is points; without an interval only the difference."""
+    of = unit(verdict.metric)
     if math.isnan(verdict.estimate):
         return _NONE
     if math.isnan(verdict.low):
-        return f"{verdict.estimate:+.{digits}f}"
-    return f"{verdict.estimate:+.{digits}f} [{verdict.low:+.{digits}f}, {verdict.high:+.{digits}f}]"
+        return f"{verdict.estimate:+.{of.decimals}f}{of.suffix}"
+    low, high = f"{verdict.low:+.{of.decimals}f}", f"{verdict.high:+.{of.decimals}f}"
+    return f"{verdict.estimate:+.{of.decimals}f} [{low}, {high}]{of.suffix}"
 
 
 def p_value(verdict: Verdict) -> str:
@@ -110,14 +145,16 @@ def sentence(verdict: Verdict) -> str:
     return f"{verdict.verdict}: {verdict.advice}" if verdict.advice else verdict.verdict
 
 
-def _axis_columns(results: Results) -> list[str]:
+def axis_columns(results: Results) -> list[str]:
+    """The headings of the axes, with their units."""
     return [f"{axis['label']} ({axis['unit']})" if axis["unit"] else axis["label"] for axis in results.axes]
 
 
-def _numbers(results: Results, setting: Setting, metrics: Sequence[str]) -> list[Entry]:
+def numbers(results: Results, setting: Setting, metrics: Sequence[str]) -> list[Entry]:
+    """Our mean and half width of each metric at a setting."""
     found = [score(results, setting, metric) for metric in metrics]
     return [
-        _NONE if one is None else Number(one.mean, one.half, loss=is_loss(metric))
+        _NONE if one is None else Number(one.mean, one.half, unit(metric))
         for metric, one in zip(metrics, found, strict=True)
     ]
 
@@ -129,28 +166,30 @@ def _cost(results: Results, setting: Setting) -> list[Entry]:
 
 
 def _published(results: Results, paper: Published) -> list[list[Entry]]:
-    """Rows of the paper in our columns, the model's name behind the first axis."""
+    """Rows of the paper in our columns."""
     rows: list[list[Entry]] = []
     for row in paper.rows:
-        axes = [
-            label(row.values[axis["field"]]) if axis["field"] in row.values else _NONE
-            for axis in results.axes
-        ]
-        axes[0] += f" ({row.series}){row.mark}"
-        numbers: list[Entry] = [
-            Number(row.scores[metric]) if metric in row.scores else _NONE
+        found: list[Entry] = [
+            Number(row.scores[metric], unit=unit(metric)) if metric in row.scores else _NONE
             for metric in results.study["metrics"]
         ]
-        rows.append([*axes, *numbers, "1", _NONE])
+        rows.append([*row_labels(results, row), *found, "1", _NONE])
     return rows
 
 
-def _best_in_bold(rows: list[list[Entry]]) -> list[list[Entry]]:
-    """Mark the largest number of each column, of losses the smallest, if there is more than one."""
+def row_labels(results: Results, row: Row) -> list[str]:
+    """A published row's values of our axes, the model's name behind the first."""
+    named = [axis["field"] for axis in results.axes]
+    texts = [label(row.values[field]) if field in row.values else _NONE for field in named]
+    return [f"{texts[0]} ({row.series}){row.mark}", *texts[1:]]
+
+
+def best_in_bold(rows: list[list[Entry]]) -> list[list[Entry]]:
+    """Mark the largest number of each column, the smallest where less is better, if there is more than one."""
     for place in range(len(rows[0]) if rows else 0):
-        numbers = [row[place] for row in rows if isinstance(row[place], Number)]
-        if len({number.digits for number in numbers}) > 1:
-            best = max(numbers, key=lambda number: -number.mean if number.loss else number.mean).digits
+        found = [row[place] for row in rows if isinstance(row[place], Number)]
+        if len({one.digits for one in found}) > 1:
+            best = max(found, key=lambda one: -one.mean if one.unit.less_is_better else one.mean).digits
             for row in rows:
                 if isinstance(row[place], Number) and row[place].digits == best:
                     row[place] = replace(row[place], best=True)

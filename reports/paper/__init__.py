@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -36,6 +36,13 @@ class Row:
         return CONFIDENCE[self.confidence][0]
 
 
+class Difference(NamedTuple):
+    """One published score minus another, and the mark of the less sure of the two."""
+
+    gain: float
+    mark: str
+
+
 @dataclass(frozen=True)
 class Published:
     """A table of the paper. Rows of one series differ in the axes alone."""
@@ -44,7 +51,7 @@ class Published:
     about: str
     rows: tuple[Row, ...]
 
-    def differences(self, claim: Mapping[str, Any]) -> list[float]:
+    def differences(self, claim: Mapping[str, Any]) -> list[Difference]:
         """What the claim says left minus right of: for every pair of rows of a series that agree in all other axes.
 
         `max` and `min` are those of the series.
@@ -54,7 +61,9 @@ class Published:
             rows = [row for row in self.rows if row.series == series and claim["metric"] in row.scores]
             left, right = (_select(rows, claim[side]) for side in ("left", "right"))
             found += [
-                one.scores[claim["metric"]] - other.scores[claim["metric"]]
+                Difference(
+                    one.scores[claim["metric"]] - other.scores[claim["metric"]], max(one.mark, other.mark)
+                )
                 for one, other in product(left, right)
                 if one is not other and _rest(one, claim) == _rest(other, claim)
             ]
@@ -83,25 +92,38 @@ def _rest(row: Row, claim: Mapping[str, Any]) -> str:
     return canonical({axis: value for axis, value in row.values.items() if axis not in chosen})
 
 
-@cache
 def published(table: str | None) -> Published | None:
     """The table a study names; None if the study names none.
 
     Raises:
         UserError: no such table.
-        KeyError: a row whose confidence is not one of CONFIDENCE.
     """
     if table is None:
         return None
-    tables = yaml.safe_load((files("reports.paper") / "mm1.yaml").read_text(encoding="utf-8"))
+    tables = _tables()
     if table not in tables:
         raise UserError(
             f"a study names the published table '{table}', which there is not; known: {', '.join(tables)}."
             f"{closest(table, list(tables))}"
         )
-    entry = tables[table]
-    rows = tuple(_row(row, entry["columns"]) for row in entry["rows"])
-    return Published(entry["source"], entry["about"], rows)
+    return tables[table]
+
+
+def after_tuning(study: str) -> Published | None:
+    """What the paper measured for a study's question after fine-tuning, on benchmarks of its own, if it did."""
+    return _tables().get(f"{study}-after-tuning")
+
+
+@cache
+def _tables() -> dict[str, Published]:
+    """Every published table by name; a KeyError if a row's confidence is not one of CONFIDENCE."""
+    entries = yaml.safe_load((files("reports.paper") / "mm1.yaml").read_text(encoding="utf-8"))
+    return {
+        name: Published(
+            entry["source"], entry["about"], tuple(_row(row, entry["columns"]) for row in entry["rows"])
+        )
+        for name, entry in entries.items()
+    }
 
 
 def _row(row: Mapping[str, Any], columns: Sequence[str]) -> Row:

@@ -11,8 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from ablations.claims import Verdict
 from reports import tables
-from reports.formats import Number, Section, Table, comma_separated, escape, latex, markdown
+from reports.formats import (
+    LOG10,
+    LOSS,
+    POINTS,
+    RATIO,
+    Number,
+    Section,
+    Table,
+    Unit,
+    comma_separated,
+    escape,
+    latex,
+    markdown,
+    unit,
+)
 
 TABLE = Table(
     "50 % & more_less",
@@ -59,9 +74,42 @@ def test_latex_compiles(tmp_path: Path) -> None:
 
 def test_of_losses_the_smallest_is_best_and_its_digits_are_shown() -> None:
     rows = [
-        ["a", Number(0.412, 0.02, loss=True), Number(41.2)],
-        ["b", Number(0.444, loss=True), Number(44.4)],
+        ["a", Number(0.412, 0.02, unit=LOSS), Number(41.2)],
+        ["b", Number(0.444, unit=LOSS), Number(44.4)],
     ]
-    (_, loss, score), (_, other, higher) = tables._best_in_bold(rows)
+    (_, loss, score), (_, other, higher) = tables.best_in_bold(rows)
     assert (loss.text, other.text) == ("0.412 ± 0.020", "0.444")
     assert [loss.best, other.best, score.best, higher.best] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "metric, expected",
+    [
+        ("eval/average/8shot", POINTS),
+        ("eval/text/lore", POINTS),
+        ("final/held_out_loss", LOSS),
+        ("best/log10", LOG10),
+        ("multimodal/entropy", RATIO),
+    ],
+)
+def test_a_metric_has_one_unit_whatever_prints_it(metric: str, expected: Unit) -> None:
+    assert unit(metric) is expected
+
+
+def test_a_difference_is_shown_in_its_unit() -> None:
+    about = {
+        "claim": "c",
+        "text": "t",
+        "kind": "greater",
+        "left": {},
+        "right": {},
+        "margin": 0,
+        "alpha": 0.05,
+    }
+    numbers = {"estimate": 0.1332, "low": -0.0591, "high": 0.3251}
+    assert tables.interval(Verdict(metric="best/log10", **about, **numbers)) == (
+        "+0.133 [-0.059, +0.325] log10 units"
+    )
+    assert tables.interval(Verdict(metric="final/loss", **about, **numbers)).endswith("] nats")
+    assert tables.interval(Verdict(metric="eval/average/8shot", **about, **numbers)) == "+0.1 [-0.1, +0.3]"
+    assert tables.interval(Verdict(metric="final/loss", **about, estimate=-0.0324)) == "-0.032 nats"

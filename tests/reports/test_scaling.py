@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ablations.claims import judge
+from ablations.claims import Verdict, judge
 from ablations.study import Claim
+from reports.frame import read
 from reports.scaling import BEST, SIZE, best_values, power_law, with_best_values
+from reports.tables import paper_difference
 
 OPTIMUM = {"field": "rate", "metric": "loss"}
 SIZES, RATES = (1e4, 1e5, 1e6), (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
@@ -67,3 +70,13 @@ def test_a_claim_about_best_values_is_judged_like_any_other(slope: float, verdic
     (found,) = judge([claim], known, scores, levels)
     assert found.n_seeds == 3 and found.verdict == verdict
     assert found.estimate == pytest.approx(-slope * math.log(100) / math.log(10), abs=0.02)
+
+
+def test_the_papers_law_says_a_difference_for_our_sizes(store: str) -> None:
+    results = read("demo", store)
+    axis = "encoder.resolution"
+    sized = replace(results, cells=results.cells.assign(**{SIZE: 10.0 ** (results.cells[axis] / 16)}))
+    small, large = {axis: 16}, {axis: 48}
+    verdict = Verdict("falls", "falls", "greater", BEST, small, large, margin=0.0, alpha=0.05)
+    assert paper_difference(sized, verdict) == "+0.843 by its law"
+    assert paper_difference(sized, replace(verdict, left={axis: 999})) == "–"
