@@ -16,21 +16,30 @@ from reports import tables
 from reports.figures import draw
 from reports.formats import FORMATS, Table
 from reports.frame import Results, curves, read
+from reports.further import further_tables
 from reports.page import Chapter, render
-from reports.paper import published
+from reports.paper import after_tuning, published
 from reports.ranking import Ranked, rank
 from reports.ranking_view import TABLES as RANKING_TABLES
 from reports.ranking_view import draw_ranking
 from reports.scaling import scaling_table
 from reports.style import save, styled
-from reports.summary import benchmark_metrics, halves_with_items, score, settings
+from reports.summary import (
+    benchmark_metrics,
+    halves_with_items,
+    routing_metrics,
+    score,
+    settings,
+    text_metrics,
+)
 
 _TABLES = {"lesson": tables.lesson, "benchmarks": tables.benchmarks, "claims": tables.claims}
 
 
 def tables_of(results: Results) -> dict[str, Callable[[Results], Table]]:
     """The tables of a study by name."""
-    return _TABLES | ({"scaling": scaling_table} if results.study.get("optimum") else {})
+    scaling = {"scaling": scaling_table} if results.study.get("optimum") else {}
+    return _TABLES | scaling | further_tables(results)
 
 
 def build(studies: Sequence[str] | None, out: Path, tracking_uri: str) -> list[Path]:
@@ -149,7 +158,8 @@ def _study(results: Results) -> dict[str, Any]:
 
 def _settings(results: Results) -> list[dict[str, Any]]:
     """Every setting of the axes with mean and half widths (95 %) of every metric."""
-    metrics = dict.fromkeys([*results.study["metrics"], *benchmark_metrics(results)])
+    own = [*benchmark_metrics(results), *text_metrics(results), *routing_metrics(results)]
+    metrics = dict.fromkeys([*results.study["metrics"], *own])
     found, listed = settings(results), []
     for setting, halves in zip(found, halves_with_items(results, found, metrics), strict=True):
         scores = {metric: score(results, setting, metric) for metric in metrics}
@@ -172,7 +182,7 @@ def _settings(results: Results) -> list[dict[str, Any]]:
 
 
 def _published(results: Results) -> dict[str, Any] | None:
-    paper = published(results.study["paper"])
+    paper = published(results.study["paper"]) or after_tuning(results.study["name"])
     if paper is None:
         return None
     rows = [

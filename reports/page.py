@@ -15,6 +15,7 @@ from ablations.ui import HOST, PORT
 from reports import ranking_view, tables
 from reports.formats import Number
 from reports.frame import Results
+from reports.further import further_tables
 from reports.provenance import provenance
 from reports.ranking import Ranked
 from reports.scaling import scaling_table
@@ -45,6 +46,7 @@ def render(chapters: Sequence[Chapter], ranked: Ranked | None, effects: Path) ->
         made=provenance([chapter.results for chapter in chapters]),
         clock=clock,
         tables=tables,
+        further_tables=further_tables,
         ui=f"http://{HOST}:{PORT}",
         ranked=ranked,
         effects=effects,

@@ -14,6 +14,14 @@ from ablations.pairing import by_benchmark, canonical, item_tables
 from ablations.stats import over_seeds, over_seeds_and_items
 from reports.frame import Results
 
+ROUTING = {
+    "multimodal/balance": "balance loss",
+    "multimodal/router_z": "router z-loss",
+    "multimodal/busiest": "busiest expert",
+    "multimodal/entropy": "entropy",
+}
+"""How a mixture of experts routes: metric -> its column."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -79,6 +87,17 @@ def benchmark_metrics(results: Results, shots: int | None = None) -> list[str]:
     names = [name for name in results.cells if re.fullmatch(r"eval/.+/\d+shot", name)]
     wanted = [name for name in names if not name.startswith("eval/average/")]
     return sorted(name for name in wanted if shots is None or name.endswith(f"/{shots}shot"))
+
+
+def text_metrics(results: Results) -> list[str]:
+    """Metrics of text-only benchmarks in alphabetical order, their average last."""
+    names = sorted(name for name in results.cells if re.fullmatch(r"eval/text/[^/]+", name))
+    return sorted(names, key=lambda name: name == "eval/text/average")
+
+
+def routing_metrics(results: Results) -> list[str]:
+    """Those of ROUTING that some cell has."""
+    return [name for name in ROUTING if name in results.cells]
 
 
 def shots_of(metrics: Sequence[str]) -> list[int]:
