@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -32,22 +31,13 @@ def test_two_builds_are_the_same_bytes(report: Path, store: str, tmp_path: Path)
     assert [str(path) for path in first if first[path] != again[path]] == []
 
 
-def test_markdown_latex_csv_json_and_page_agree(report: Path) -> None:
+def test_the_page_has_the_numbers_of_the_json(report: Path) -> None:
     data = json.loads((report / "results.json").read_text())["studies"][0]
-    markdown = (report / "demo/lesson.md").read_text()
-    latex = (report / "demo/lesson.tex").read_text()
     page = re.sub(r"<[^>]+>", "", (report / "index.html").read_text())
-    rows = list(csv.DictReader(io.StringIO((report / "demo/lesson.csv").read_text())))
     assert len(data["settings"]) == 4
-    for setting, row in zip(data["settings"], rows, strict=False):
-        assert row["resolution (px)"] == str(setting["axes"]["encoder.resolution"])
-        for shots in (0, 4, 8):
-            one = setting["scores"][f"eval/average/{shots}shot"]
-            mean, half = f"{one['mean']:.1f}", f"{one['half']:.1f}"
-            assert (row[f"{shots}-shot"], row[f"{shots}-shot ±"]) == (mean, half)
-            assert f"{mean} ± {half}" in markdown.replace("**", "")
-            assert f"{mean} $\\pm$ {half}" in re.sub(r"\\textbf\{([^}]*)\}", r"\1", latex)
-            assert f"{mean} ± {half}" in page
+    for setting in data["settings"]:
+        for score in setting["scores"].values():
+            assert f"{score['mean']:.1f} ± {score['half']:.1f}" in page
 
 
 def test_the_papers_rows_stand_beside_ours(report: Path) -> None:
