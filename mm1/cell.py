@@ -14,6 +14,7 @@ import torch
 from mm1 import ranks
 from mm1.checkpoint import load_weights, save_weights
 from mm1.config import Experiment
+from mm1.data.held_out import split
 from mm1.data.loader import PackedBatches
 from mm1.data.sources import DocumentSource, open_source, world_sources
 from mm1.data.world.build import ensure
@@ -27,7 +28,7 @@ from mm1.training import Training, fit
 
 _HELD_OUT = {"captions": 600, "interleaved": 200, "text": 200, "benchmark_items": 1, "shot_pool": 30}
 _HELD_OUT_SEED = 1_000_003
-_HELD_OUT_BATCHES, _HELD_OUT_TIMES = 10, 8
+_HELD_OUT_BATCHES, _HELD_OUT_SEQUENCES, _HELD_OUT_TIMES = 10, 4, 8
 
 
 @dataclass
@@ -56,9 +57,12 @@ def run(
     tokenizer = load_tokenizer(config.language)
     model = assemble(config, tokenizer, stages)
     world = ensure(config.data.world, root / "worlds") if config.data.world else None
-    sources = open_sources(config, world)
+    opened = open_sources(config, world)
+    files = {name: split(opened[name]) for name in opened if name in config.data.sources}
+    sources = opened | {name: training for name, (training, _) in files.items()}
+    apart = {name: held for name, (_, held) in files.items()}
     batches = packed(config, sources, tokenizer, config.seed, ranks.rank(), ranks.world())
-    held_out = [] if ranks.rank() else _held_out(config, tokenizer, root)
+    held_out = [] if ranks.rank() else _held_out(config, apart, tokenizer, root)
 
     def report_and_check(phase: str, step: int, total: int, **more: Any) -> None:
         if held_out and step and step % max(1, total // _HELD_OUT_TIMES) == 0:
@@ -143,17 +147,24 @@ def packed(
     )
 
 
-def _held_out(config: Experiment, tokenizer: Any, root: Path) -> list[dict[str, torch.Tensor]]:
-    """Batches of the same mix from a world that nobody trains on; none where the data are files.
+def _held_out(
+    config: Experiment, apart: Mapping[str, DocumentSource], tokenizer: Any, root: Path
+) -> list[dict[str, torch.Tensor]]:
+    """Batches of the same mix that nobody trains on: documents of files kept apart, and another world's.
 
-    Packed once: filling the packers anew for each look at them would be a twentieth of a micro cell's time.
+    None where a file has too few documents to keep some. Packed once: filling the packers anew for each look at
+    them would be a twentieth of a micro cell's time. Those of files are few, since one rank of many holds them.
     """
-    if config.data.world is None or config.data.sources:
+    if not all(map(len, apart.values())):
         return []
-    world = config.data.world.model_copy(
-        update={"seed": config.data.world.seed + _HELD_OUT_SEED, **_HELD_OUT}
-    )
-    sources = open_sources(config, ensure(world, root / "worlds"))
+    sources = dict(apart)
+    if config.data.world is not None and config.data.mix.keys() - apart.keys():
+        other = {"seed": config.data.world.seed + _HELD_OUT_SEED, **_HELD_OUT}
+        world = config.data.world.model_copy(update=other)
+        sources = world_sources(ensure(world, root / "worlds")) | sources
+    if apart:
+        small = config.training.model_copy(update={"sequences": _HELD_OUT_SEQUENCES, "accumulate": 1})
+        config = config.model_copy(update={"training": small})
     batches = packed(config, sources, tokenizer, _HELD_OUT_SEED)
     return [batches.batch() for _ in range(_HELD_OUT_BATCHES)]
 

@@ -76,6 +76,13 @@ class Number:
 
 
 Entry = Number | str
+NONE = "–"
+"""Where there is no number."""
+
+
+def p_text(value: float) -> str:
+    """A p value with three decimals, or `<0.001`."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 @dataclass(frozen=True)
@@ -139,10 +146,15 @@ def latex(table: Table) -> str:
         lines.append(r"\midrule")
         if section.heading:
             lines.append(f"\\multicolumn{{{width}}}{{l}}{{\\emph{{{escape(section.heading)}}}}} \\\\")
-        lines += [" & ".join(spell(entry) for entry in row) + r" \\" for row in section.rows]
+        lines += [_line([spell(entry) for entry in row]) for row in section.rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [f"\\par\\footnotesize {escape(note)}" for note in table.notes]
     return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _line(entries: Sequence[str]) -> str:
+    """A row; one that begins with a bracket would be taken for an option of the line break before it."""
+    return ("{}" if entries[0].startswith("[") else "") + " & ".join(entries) + r" \\"
 
 
 def comma_separated(table: Table) -> str:

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ablations.cell import assignments
-from reports.formats import Number, Section, Table
+from reports.formats import NONE, Number, Section, Table, p_text
 from reports.orders import Judged
 from reports.ranking import Effect, Ranked
 from reports.summary import label, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_NONE = "–"
 
 
 def effects_table(ranked: Ranked) -> Table:
@@ -23,7 +21,7 @@ def effects_table(ranked: Ranked) -> Table:
     for effect in ranked.effects:
         importance = effect.importance or {}
         shares = [effect.eta2, effect.omega2, importance.get("PED-ANOVA"), importance.get("fANOVA")]
-        numbers = [_NONE if share is None else f"{share:.2f}" for share in shares]
+        numbers = [NONE if share is None else f"{share:.2f}" for share in shares]
         size = Number(effect.range.mean, effect.range.reach(0.025))
         rows.append([effect.factor.name, effect.factor.study, _ends(effect), size, *numbers])
     notes = [
@@ -60,15 +58,15 @@ def orders_table(ranked: Ranked) -> Table:
 def _order_row(judged: Judged) -> list[Any]:
     estimate, verdict = judged.estimate, judged.verdict
     if estimate is None:
-        return [judged.order.text, _NONE, "0", _NONE, f"{verdict}: not measured on the same seeds"]
+        return [judged.order.text, NONE, "0", NONE, f"{verdict}: not measured on the same seeds"]
     if estimate.seeds == 1:
-        return [judged.order.text, f"{estimate.mean:+.1f}", "1", _NONE, f"{verdict}: one seed has no spread"]
+        return [judged.order.text, f"{estimate.mean:+.1f}", "1", NONE, f"{verdict}: one seed has no spread"]
     p = judged.p_opposite if verdict == "contradicted" else judged.p_corrected
     return [
         judged.order.text,
         order_interval(judged),
         str(estimate.seeds),
-        "<0.001" if p < 0.001 else f"{p:.3f}",
+        p_text(p),
         verdict,
     ]
 

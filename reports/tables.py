@@ -13,13 +13,11 @@ import pandas as pd
 from ablations.claims import Verdict
 from ablations.confounds import relative_compute
 from ablations.pairing import same
-from reports.formats import Entry, Number, Section, Table, unit
+from reports.formats import NONE, Entry, Number, Section, Table, p_text, unit
 from reports.frame import Results
 from reports.paper import Published, Row, published
 from reports.scaling import BEST, PAPER_SLOPE, SIZE
 from reports.summary import Setting, benchmark_metrics, label, score, settings, shots_of, title
-
-_NONE = "–"
 
 
 def lesson(results: Results) -> Table:
@@ -45,14 +43,14 @@ def lesson(results: Results) -> Table:
 
 def benchmarks(results: Results) -> Table:
     """Every benchmark on its own, one block per number of shots."""
-    sections, columns = [], []
+    names = list(dict.fromkeys(metric.split("/")[1] for metric in benchmark_metrics(results)))
+    sections = []
     for shots in shots_of(benchmark_metrics(results)):
-        metrics = benchmark_metrics(results, shots)
-        columns = [metric.split("/")[1] for metric in metrics]
+        metrics = [f"eval/{name}/{shots}shot" for name in names]
         rows = [[*s.labels, *numbers(results, s, metrics)] for s in settings(results)]
         sections.append(Section(f"{shots}-shot", best_in_bold(rows)))
     notes = ["Mean ± half width of the 95 % t interval over seeds. Captioning: CIDEr; others: accuracy."]
-    return Table("Every benchmark", [*axis_columns(results), *columns], sections, notes)
+    return Table("Every benchmark", [*axis_columns(results), *names], sections, notes)
 
 
 def claims(results: Results) -> Table:
@@ -98,14 +96,14 @@ def paper_difference(results: Results, verdict: Verdict) -> str:
     # of equal differences the last is kept, and none is the first of marks
     surest = dict(sorted(((round(gain, 1), mark) for gain, mark in found), reverse=True))
     ends = dict.fromkeys((min(surest), max(surest))) if surest else ()
-    return " to ".join(f"{gain:+.1f}{surest[gain]}" for gain in ends) or _NONE
+    return " to ".join(f"{gain:+.1f}{surest[gain]}" for gain in ends) or NONE
 
 
 def _by_the_law(results: Results, verdict: Verdict) -> str:
     """Left minus right of the best learning rate (log10) by MM1's law, at the sizes of our language models."""
     left, right = (np.log10(_sizes(results, side)).mean() for side in (verdict.left, verdict.right))
     gain = PAPER_SLOPE * (left - right)
-    return _NONE if math.isnan(gain) else f"{gain:+.{unit(BEST).decimals}f} by its law"
+    return NONE if math.isnan(gain) else f"{gain:+.{unit(BEST).decimals}f} by its law"
 
 
 def _sizes(results: Results, side: Mapping[str, Any]) -> pd.Series:
@@ -120,7 +118,7 @@ def interval(verdict: Verdict) -> str:
     """`+3.2 [+1.0, +5.4]`, with the unit unless it is points; without an interval only the difference."""
     of = unit(verdict.metric)
     if math.isnan(verdict.estimate):
-        return _NONE
+        return NONE
     if math.isnan(verdict.low):
         return f"{verdict.estimate:+.{of.decimals}f}{of.suffix}"
     low, high = f"{verdict.low:+.{of.decimals}f}", f"{verdict.high:+.{of.decimals}f}"
@@ -130,14 +128,14 @@ def interval(verdict: Verdict) -> str:
 def p_value(verdict: Verdict) -> str:
     """Three decimals, or `<0.001`; of the opposite statement where that is what was established."""
     if math.isnan(verdict.low):
-        return _NONE
+        return NONE
     value = verdict.p_opposite if verdict.verdict == "contradicted" else verdict.p_corrected
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    return p_text(value)
 
 
 def effect(verdict: Verdict) -> str:
     """Hedges' g over seeds with one decimal."""
-    return _NONE if math.isnan(verdict.hedges_g) else f"{verdict.hedges_g:+.1f}"
+    return NONE if math.isnan(verdict.hedges_g) else f"{verdict.hedges_g:+.1f}"
 
 
 def sentence(verdict: Verdict) -> str:
@@ -154,7 +152,7 @@ def numbers(results: Results, setting: Setting, metrics: Sequence[str]) -> list[
     """Our mean and half width of each metric at a setting."""
     found = [score(results, setting, metric) for metric in metrics]
     return [
-        _NONE if one is None else Number(one.mean, one.half, unit(metric))
+        NONE if one is None else Number(one.mean, one.half, unit(metric))
         for metric, one in zip(metrics, found, strict=True)
     ]
 
@@ -162,7 +160,7 @@ def numbers(results: Results, setting: Setting, metrics: Sequence[str]) -> list[
 def _cost(results: Results, setting: Setting) -> list[Entry]:
     """Seeds, and training compute relative to the cheapest cell of the study, so that unequal arms show."""
     relative = relative_compute(results.cells)[setting.cells.index].mean()
-    return [str(len(set(setting.cells["seed"]))), _NONE if math.isnan(relative) else f"{relative:.2f}×"]
+    return [str(len(set(setting.cells["seed"]))), NONE if math.isnan(relative) else f"{relative:.2f}×"]
 
 
 def _published(results: Results, paper: Published) -> list[list[Entry]]:
@@ -170,17 +168,17 @@ def _published(results: Results, paper: Published) -> list[list[Entry]]:
     rows: list[list[Entry]] = []
     for row in paper.rows:
         found: list[Entry] = [
-            Number(row.scores[metric], unit=unit(metric)) if metric in row.scores else _NONE
+            Number(row.scores[metric], unit=unit(metric)) if metric in row.scores else NONE
             for metric in results.study["metrics"]
         ]
-        rows.append([*row_labels(results, row), *found, "1", _NONE])
+        rows.append([*row_labels(results, row), *found, "1", NONE])
     return rows
 
 
 def row_labels(results: Results, row: Row) -> list[str]:
     """A published row's values of our axes, the model's name behind the first."""
     named = [axis["field"] for axis in results.axes]
-    texts = [label(row.values[field]) if field in row.values else _NONE for field in named]
+    texts = [label(row.values[field]) if field in row.values else NONE for field in named]
     return [f"{texts[0]} ({row.series}){row.mark}", *texts[1:]]
 
 

@@ -15,6 +15,7 @@ from reports.frame import Results, read
 from reports.page import MARKS
 from reports.tables import interval, lesson, p_value
 
+_UNLIMITED = 1000
 _STYLES = {"reproduced": "bold blue", "contradicted": "bold dark_orange3", "inconclusive": "bold"}
 
 
@@ -27,7 +28,7 @@ def print_results(
     """
     results = read(study, tracking_uri, cells)
     console.print(Text(results.study["question"], style="bold"))
-    console.print(_scores(results))
+    console.print(_scores(results, console))
     console.print(
         f"{results.scale} scale; mean ± half width of the 95 % interval over seeds\n", highlight=False
     )
@@ -39,21 +40,29 @@ def print_results(
         console.print(f"{results.declared - results.finished} of {results.declared} cells are not finished.")
 
 
-def _scores(results: Results) -> Table:
+def _scores(results: Results, console: Console) -> Table:
+    """The lesson table; half widths stand under their means where the line is too short for them."""
+    table = _lesson_table(results, " ± ")
+    unlimited = console.options.update(max_width=_UNLIMITED)
+    fits = table.__rich_measure__(console, unlimited).maximum <= console.width
+    return table if fits else _lesson_table(results, "\n± ")
+
+
+def _lesson_table(results: Results, between: str) -> Table:
     table = lesson(results)
     shown = Table(box=None, pad_edge=False)
     narrow = len(table.columns) - 1  # compute is for the page: a terminal has 80 columns
     for column, numeric in list(zip(table.columns, table.numeric, strict=True))[:narrow]:
         shown.add_column(column, justify="right" if numeric or column == "seeds" else "left", no_wrap=True)
     for row in table.sections[0].rows:
-        shown.add_row(*map(_spell, row[:narrow]))
+        shown.add_row(*(_spell(entry, between) for entry in row[:narrow]))
     return shown
 
 
-def _spell(entry: Entry) -> Text:
+def _spell(entry: Entry, between: str = " ± ") -> Text:
     if isinstance(entry, str):
         return Text(entry)
-    spread = f" ± {entry.spread}" if entry.spread else ""
+    spread = f"{between}{entry.spread}" if entry.spread else ""
     return Text.assemble((entry.digits, "bold" if entry.best else ""), spread)
 
 
@@ -87,7 +96,7 @@ def print_ranking(tracking_uri: str, console: Console) -> None:
         shown.add_row(_spell(row[0]), _spell(row[3]), _spell(row[2]))
     console.print(shown)
     console.print("paired range of the 8-shot average; ± half width of the 95 % interval\n", highlight=False)
-    for text, difference, p, verdict in orders.sections[0].rows:
+    for text, difference, _, p, verdict in orders.sections[0].rows:
         name = str(verdict).partition(":")[0]
         mark = Text(f"{MARKS[name]} {verdict:<13} ", style=_STYLES[name])
         console.print(Text.assemble(mark, f"{text}  ", (f"{difference} · corrected p {p}", "dim")))
