@@ -143,16 +143,18 @@ def read(
     )
 
 
-LOSSES = {"training": "multimodal/loss", "held out": "held_out/loss"}
+LOSSES = {"training": ("multimodal/next_token_loss", "multimodal/loss"), "held out": ("held_out/loss",)}
+"""Name of a loss -> its metrics, best first: with experts, the loss as such includes those of the routers."""
 
 
 def curves(results: Results, tracking_uri: str) -> pd.DataFrame:
     """Loss by step: `cell_id`, `loss` (a name of LOSSES), `step`, `value`."""
     rows = [
-        (cell_id, name, step, value)
-        for cell_id, run_id in zip(results.cells["cell_id"], results.cells["run_id"], strict=True)
-        for name, metric in LOSSES.items()
-        for step, value in tracking.history(tracking_uri, run_id, metric)
+        (cell["cell_id"], name, step, value)
+        for _, cell in results.cells.iterrows()
+        for name, metrics in LOSSES.items()
+        for metric in [m for m in metrics if pd.notna(cell.get(m))][:1]
+        for step, value in tracking.history(tracking_uri, cell["run_id"], metric)
     ]
     return pd.DataFrame(rows, columns=["cell_id", "loss", "step", "value"])
 
