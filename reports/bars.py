@@ -1,14 +1,18 @@
-"""Grouped bars, as in MM1's Figures 4 and 5: a panel per metric, ours above, the paper's below."""
+"""Grouped bars, as in MM1's Figure 4: a panel per metric, ours above, the paper's below."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reports.frame import Results
+from reports.labels import heading, name, split
 from reports.paper import Published, published
-from reports.summary import axis_title, score, settings, tick, title
+from reports.style import absent, footnotes, mark
+from reports.summary import axis_title, score, settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 0.8
 _HATCHES = ("", "//", "..", "xx", "\\\\")
+_WIDE = 30  # characters: more do not fit below a panel unless aslant
 
 
 @dataclass(frozen=True)
@@ -27,32 +32,37 @@ class Bar:
     height: float
     half: float = 0.0
     points: tuple[float, ...] = ()
+    mark: str = ""
 
 
 def draw_bars(results: Results) -> Figure:
-    """With several axes the first one gives the colours and the others the groups; else each bar is a group."""
+    """Axes that are crossed give colours and groups, as `split` says; else each setting is a group."""
     import matplotlib.pyplot as plt
 
     paper = published(results.study["paper"])
-    metrics = [m for m in results.study["metrics"] if m.startswith("eval/")]
-    rows = 2 if paper else 1
-    size = (2.6 * len(metrics), 2.5 * rows + 0.5)
-    figure, grid = plt.subplots(rows, len(metrics), figsize=size, squeeze=False, layout="constrained")
+    metrics = results.study["metrics"]
+    rows = {"measured": [_ours(results, metric) for metric in metrics]}
+    if paper:
+        rows["published"] = [_theirs(results, paper, metric) for metric in metrics]
+    size = (2.6 * len(metrics), 2.5 * len(rows) + 0.5)
+    figure, grid = plt.subplots(len(rows), len(metrics), figsize=size, squeeze=False, layout="constrained")
+    looks = _looks(bar.kind for row in rows.values() for bars in row for bar in bars)
+    for panels, (source, row) in zip(grid, rows.items(), strict=True):
+        for axes, bars in zip(panels, row, strict=True):
+            if bars:
+                _panel(axes, bars, looks)
+            else:
+                absent(axes, f"not {source}")
+    kinds, groups = split(results)
     for axes, metric in zip(grid[0], metrics, strict=True):
-        _panel(axes, _ours(results, metric))
-        axes.set_title(title(metric))
+        axes.set_title(heading(metric))
     for axes in grid[-1]:
-        axes.set_xlabel(_groups_title(results))
+        axes.set_xlabel(axis_title(results, groups))
     grid[0][0].set_ylabel(f"measured here ({results.scale} scale)")
     if paper:
-        for axes, metric in zip(grid[1], metrics, strict=True):
-            _panel(axes, _theirs(results, paper, metric))
         grid[1][0].set_ylabel("published")
-    handles, names = max(
-        (row[0].get_legend_handles_labels() for row in grid), key=lambda found: len(found[1])
-    )
-    if len(names) > 1:
-        figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False)
+        footnotes(figure, paper)
+    _legend(figure, looks, axis_title(results, kinds) or "published")
     return figure
 
 
@@ -62,56 +72,69 @@ def _ours(results: Results, metric: str) -> list[Bar]:
         one = score(results, setting, metric)
         if one is not None:
             points = tuple(setting.cells[metric].dropna())
-            bars.append(Bar(*_place(results, setting.values), one.mean, one.half, points))
+            half = 0.0 if isnan(one.half) else one.half
+            bars.append(Bar(*_place(results, setting.values), one.mean, half, points))
     return bars
 
 
 def _theirs(results: Results, paper: Published, metric: str) -> list[Bar]:
+    """The published rows; if there are several series, these are the kinds or else named below each bar."""
     several = len({row.series for row in paper.rows}) > 1
     bars = []
     for row in paper.rows:
         if metric in row.scores:
             group, kind = _place(results, row.values)
-            bars.append(Bar(f"{group}\n{row.series}" if several else group, kind, row.scores[metric]))
+            if several:
+                group, kind = (f"{group}\n{row.series}", kind) if kind else (group, row.series)
+            bars.append(Bar(group, kind, row.scores[metric], mark=row.mark))
     return bars
 
 
 def _place(results: Results, values: Mapping[str, Any]) -> tuple[str, str]:
-    fields = [axis["field"] for axis in results.axes if axis["field"] in values]
-    texts = [tick(results, field, values[field]) for field in fields]
-    return (" / ".join(texts[1:]), texts[0]) if len(texts) > 1 else (texts[0], "")
+    kinds, groups = split(results)
+    return name(results, values, groups), name(results, values, kinds)
 
 
-def _groups_title(results: Results) -> str:
-    fields = [axis["field"] for axis in results.axes]
-    return axis_title(results, fields[1:] or fields)
-
-
-def _panel(axes: Axes, bars: Sequence[Bar]) -> None:
+def _looks(kinds: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Colour and hatch of each kind, ours first."""
     import seaborn
 
-    groups, kinds = ([*dict.fromkeys(getattr(bar, name) for bar in bars)] for name in ("group", "kind"))
-    palette = seaborn.color_palette("colorblind", max(1, len(kinds)))
-    width = _WIDTH / max(1, len(kinds))
-    for kind, colour, hatch in zip(kinds, palette, _HATCHES * len(kinds), strict=False):
-        own = [bar for bar in bars if bar.kind == kind]
-        x = [groups.index(bar.group) + (kinds.index(kind) + 0.5) * width - _WIDTH / 2 for bar in own]
-        halves = [bar.half if bar.half == bar.half else 0.0 for bar in own]
-        look = {"color": colour, "edgecolor": "white", "hatch": hatch, "label": kind or None}
-        axes.bar(x, [bar.height for bar in own], width * 0.92, **look)
-        if any(halves):
-            axes.errorbar(x, [bar.height for bar in own], yerr=halves, fmt="none", ecolor="0.2", capsize=2)
-        for place, bar in zip(x, own, strict=True):
-            axes.scatter(
-                [place] * len(bar.points), bar.points, s=6, color="0.2", alpha=0.5, linewidths=0, zorder=3
-            )
-    if not bars:
-        axes.text(0.5, 0.5, "not published", ha="center", va="center", color="0.5", transform=axes.transAxes)
-        axes.set_axis_off()
-        return
-    slanted = max(map(len, groups)) > 8
+    distinct = dict.fromkeys(kinds)
+    turns = zip(distinct, cycle(seaborn.color_palette("colorblind")), cycle(_HATCHES), strict=False)
+    return {
+        kind: {"facecolor": colour, "hatch": hatch, "edgecolor": "white"} for kind, colour, hatch in turns
+    }
+
+
+def _legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]], title: str) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [Patch(label=kind, **look) for kind, look in looks.items() if kind]
+    if handles:
+        place = {"loc": "outside upper center", "ncols": len(handles)}
+        figure.legend(handles=handles, title=title, frameon=False, **place)
+
+
+def _panel(axes: Axes, bars: Sequence[Bar], looks: Mapping[str, Mapping[str, Any]]) -> None:
+    groups = {bar.group: [other for other in bars if other.group == bar.group] for bar in bars}
+    width = _WIDTH / max(map(len, groups.values()))
+    for place, own in enumerate(groups.values()):
+        own.sort(key=lambda bar: [*looks].index(bar.kind))
+        for rank, bar in enumerate(own):
+            _bar(axes, place + (rank - (len(own) - 1) / 2) * width, width, bar, looks[bar.kind])
+    slanted = sum(map(len, groups)) > _WIDE
     axes.set_xticks(
-        range(len(groups)), groups, rotation=35 if slanted else 0, ha="right" if slanted else "center"
+        range(len(groups)), [*groups], rotation=35 if slanted else 0, ha="right" if slanted else "center"
     )
-    top = max([bar.height + (bar.half if bar.half == bar.half else 0) for bar in bars])
-    axes.set_ylim(min(0.0, min(bar.height for bar in bars)), 1.08 * top)
+    axes.set_xlim(-0.6, len(groups) - 0.4)
+    axes.set_ylim(min(0.0, *(bar.height for bar in bars)), 1.08 * max(bar.height + bar.half for bar in bars))
+
+
+def _bar(axes: Axes, x: float, width: float, bar: Bar, look: Mapping[str, Any]) -> None:
+    """A bar with its interval; single seeds stand beside the interval, which would hide them."""
+    axes.bar(x, bar.height, width * 0.92, **look)
+    if bar.half:
+        axes.errorbar(x, bar.height, yerr=bar.half, fmt="none", ecolor="0.2", capsize=2)
+    seeds = {"s": 6, "facecolor": "white", "edgecolor": "0.2", "linewidths": 0.6, "zorder": 3}
+    axes.scatter([x + width / 4] * len(bar.points), bar.points, **seeds)
+    mark(axes, x, bar.height, bar.mark)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reports.labels import heading
 from reports.scaling import PAPER_INTERCEPT, PAPER_SLOPE, SIZE, best_values, power_law
+from reports.style import looks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,15 +27,16 @@ def draw_scaling(results: Results) -> Figure | None:
         return None
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.8, 3.3), layout="constrained")
     sizes = sorted(best[SIZE].unique())
-    for size, colour in zip(sizes, seaborn.color_palette("viridis", len(sizes)), strict=True):
+    for size, look in zip(sizes, looks(len(sizes)), strict=True):
         own = results.cells[results.cells[SIZE] == size]
         for _, seed in own.groupby("seed"):
             line = seed.sort_values(optimum["field"])
-            left.plot(line[optimum["field"]], line[optimum["metric"]], color=colour, alpha=0.3, linewidth=0.8)
+            values = line[optimum["field"]], line[optimum["metric"]]
+            left.plot(*values, color=look["color"], alpha=0.3, linewidth=0.8)
         mean = own.groupby(optimum["field"])[optimum["metric"]].mean()
-        left.plot(mean.index, mean, color=colour, marker="o", markersize=3.5, label=f"{size:,.0f}")
+        left.plot(mean.index, mean, markersize=3.5, label=f"{size:,.0f}", **look)
     name = next(axis["label"] for axis in results.axes if axis["field"] == optimum["field"])
-    left.set(xscale="log", xlabel=name, ylabel=optimum["metric"].rsplit("/", 1)[-1].replace("_", " "))
+    left.set(xscale="log", xlabel=name, ylabel=heading(optimum["metric"]))
     left.legend(title="parameters", frameon=False)
     for inside, look in ((True, {"marker": "o"}), (False, {"marker": "x"})):
         own = best[best["inside"] == inside]

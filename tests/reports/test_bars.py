@@ -36,3 +36,29 @@ def test_ours_stand_above_the_papers(store: str) -> None:
     assert heights >= {36.9, 39.9, 40.9}
     labels = [text.get_text() for text in above[0].get_xticklabels()]
     assert labels == [str(value) for value in results.levels["encoder.resolution"]]
+
+
+def test_colours_have_a_legend_that_names_the_axis_and_unsure_numbers_a_mark(store: str) -> None:
+    found = read("demo", store)
+    fields = {"connector.type": ["average-pool", "c-abstractor"], "connector.tokens": [4, 9]}
+    axes = [{"field": field, "label": field, "unit": ""} for field in fields]
+    cells = found.cells.sort_values("encoder.resolution").assign(
+        **{"connector.type": [fields["connector.type"][place // 6] for place in range(12)]},
+        **{"connector.tokens": [fields["connector.tokens"][place // 3 % 2] for place in range(12)]},
+    )
+    study = {**found.study, "axes": axes, "paper": "connector"}
+    figure = draw_bars(replace(found, cells=cells, levels=fields, study=study))
+    assert figure.legends[0].get_title().get_text() == "connector.type"
+    count = len(found.study["metrics"])
+    assert [text.get_text() for text in figure.axes[count].texts] == ["†"] * 9
+    assert figure.get_supxlabel().startswith("†")
+
+
+def test_series_of_the_paper_have_colours_that_ours_do_not_have(store: str) -> None:
+    found = read("demo", store)
+    axes = [{"field": "encoder.resolution", "label": "resolution", "unit": "px"}]
+    figure = draw_bars(replace(found, study={**found.study, "axes": axes, "paper": "encoder"}))
+    ours, theirs = figure.axes[0], figure.axes[len(found.study["metrics"])]
+    colours = [{bar.get_facecolor() for bar in axes.patches} for axes in (ours, theirs)]
+    assert len(colours[0]) == 1 and len(colours[1]) == 3 and not colours[0] & colours[1]
+    assert figure.legends[0].get_title().get_text() == "published"
