@@ -60,7 +60,7 @@ class Study:
         lesson: the paper's sentence that the claims support.
         metrics: metric names of the study's table, in column order.
         paper: which table of the published figures stands beside ours (`encoder`, `connector`, ...).
-        figure: lines over the axis, or grouped bars for axes that are not numbers.
+        figure: lines over an axis that is a number or has mixes of data for values, or grouped bars.
         system: builds the system under study (called lazily, so that listing studies imports nothing heavy).
     """
 

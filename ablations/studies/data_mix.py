@@ -65,7 +65,6 @@ STUDY = Study(
         ),
     ),
     system=system,
-    figure="bars",
     paper="caption-interleaved",
     notes="No text-only data in any arm, as in the paper. Weights are over packed sequences.",
 )

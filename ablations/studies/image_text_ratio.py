@@ -42,7 +42,6 @@ STUDY = Study(
         ),
     ),
     system=system,
-    figure="bars",
     paper="image-text-ratio",
     notes="The image part is half captions, half interleaved documents.",
 )

@@ -50,7 +50,6 @@ STUDY = Study(
         ),
     ),
     system=system,
-    figure="bars",
     paper="text-only",
     notes=(
         "A tenth of the sequences is text where there is any. The paper's "
