@@ -11,7 +11,19 @@ from typing import Any
 
 from rich.console import Console
 
-from ablations import drift, lanes, launch, plan_view, preflight, profiles, search, slurm, suite, tracking
+from ablations import (
+    defaults,
+    drift,
+    lanes,
+    launch,
+    plan_view,
+    preflight,
+    profiles,
+    search,
+    slurm,
+    suite,
+    tracking,
+)
 from ablations import plan as plans
 from ablations.commands import reporting
 from ablations.errors import UserError
@@ -133,5 +145,6 @@ def prepare(order: Order, next_round: Callable[..., Part] = search.advance) -> t
     ids = list(dict.fromkeys(cell.id for part in parts for cell in part.cells))
     finished = tracking.finished(order.tracking_uri, ids)
     drift.check(parts, order.runs, finished)
+    defaults.check(parts, finished, order.tracking_uri)
     durations = {run.cell_id: run.seconds for run in finished}
     return plans.make(parts, order.runs / "stages", durations, durations), settings

@@ -24,23 +24,25 @@ _PARAMETERS, _METRICS, _LENGTH = 100, 1000, 6000
 def begin_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     """The sweep's parent run, with study, claims and cells written down before any cell runs; its id.
 
-    `sweep` has `id`, `name`, `scale` and whatever else to keep. The same id goes on in its earlier run.
+    `sweep` has `id`, `name`, `scale` and whatever else to keep. The same id goes on in its earlier run. Only a run
+    that says what it declares is that of a sweep: its launcher may be killed before it could.
     """
     store = client(uri)
     listed = [{"id": c.id, "name": c.name, "seed": c.seed, "axes": dict(c.axes)} for c in cells]
-    earlier = next(runs(uri, f"tags.`ablate.kind` = 'sweep' and tags.sweep = '{sweep['id']}'"), None)
+    earlier = next(runs(uri, f"tags.`ablate.kind` != 'cell' and tags.sweep = '{sweep['id']}'"), None)
     if earlier is not None:
         run_id = earlier.info.run_id
         store.update_run(run_id, status="RUNNING", name=_sweep_name(sweep, len(cells)))
     else:
         run_id = _new_sweep(uri, suite, study, sweep, len(cells))
     store.log_dict(run_id, {"study": study.declaration(), "cells": listed, **sweep}, "sweep.json")
+    store.set_tag(run_id, "ablate.kind", "sweep")
     return run_id
 
 
 def _new_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], cells: int) -> str:
     store = client(uri)
-    tags = {"ablate.kind": "sweep", "study": study.name, "sweep": sweep["id"], "scale": sweep["scale"]}
+    tags = {"ablate.kind": "undeclared", "study": study.name, "sweep": sweep["id"], "scale": sweep["scale"]}
     tags["mlflow.note.content"] = f"{study.question}\n\nLesson of the paper: {study.lesson}"
     experiment = experiment_id(store, uri, f"{suite}/{study.name}", study.question)
     name = _sweep_name(sweep, cells)
