@@ -66,7 +66,8 @@ def test_long_values_are_compared_as_far_as_the_store_keeps_them(part: Part) -> 
     assert drift.differences(texts, drift.texts({"a": "x" * 9_000, "b": [1, 2]})) == []
 
 
-def test_files_on_disk_are_part_of_identity(tmp_path: Path) -> None:
+def test_files_on_disk_are_part_of_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", f"{tmp_path}/cache")
     shard = tmp_path / "data-000.jsonl"
 
     def address() -> str:
@@ -85,11 +86,13 @@ def test_files_on_disk_are_part_of_identity(tmp_path: Path) -> None:
     assert resolve() == first
     shard.write_text("{}\n{}\n")
     longer = address()
+    shard.write_text("{}\n[]\n")
+    other = address()
     (tmp_path / "data-001.jsonl").touch()
     more = address()
     (tmp_path / "other.txt").touch()
     assert address() == more
-    assert len({first, longer, more}) == 3
+    assert len({first, longer, other, more}) == 4
 
 
 def test_how_often_checkpoints_are_written_is_no_part_of_identity() -> None:
