@@ -98,7 +98,7 @@ class Plan:
         return max(ends.values(), default=0.0)
 
     def saved(self) -> float:
-        """Seconds that sharing stages saves against doing them anew in every cell that is left."""
+        """Seconds more that it would take if every cell that is left did its stages by itself."""
         return sum(item.saved for item in self.shared)
 
     def as_json(self) -> dict[str, Any]:

@@ -71,22 +71,24 @@ def _studies_of(names: list[str]) -> str:
 
 
 def _stages(plan: Plan) -> Table:
-    table = Table("stage", "id", "shared by", "state", "time", "saves", title="Stages", title_justify="left")
+    """`unshared`: how much more it would take if every cell that is left did the stage by itself."""
+    table = Table(
+        "stage", "id", "shared by", "state", "time", "unshared", title="Stages", title_justify="left"
+    )
     for item in plan.shared[:_MOST_ROWS]:
         needed = "to run" if item.uses else "not needed"
         state = "[green]ready" if item.ready else needed
         cells = _count(item.cells, "cell")
         time = "" if item.ready else clock(item.seconds)
-        table.add_row(
-            item.stage.name, item.stage.id, cells, state, time, clock(item.saved) if item.saved else ""
-        )
+        more = f"+{clock(item.saved)}" if item.saved else ""
+        table.add_row(item.stage.name, item.stage.id, cells, state, time, more)
     if len(plan.shared) > _MOST_ROWS:
         table.add_row(f"... and {len(plan.shared) - _MOST_ROWS} more", "", "", "", "", "")
     return table
 
 
 def summary(plan: Plan, workers: int) -> list[str]:
-    """How many cells, what is saved, and how long it takes."""
+    """How many cells, what is done once for several, and how long it takes."""
     todo = sum(task.kind == "cell" for task in plan.tasks)
     stages = sum(task.kind == "stage" for task in plan.tasks)
     lines = [
@@ -94,7 +96,7 @@ def summary(plan: Plan, workers: int) -> list[str]:
     ]
     lines += [_trials(plan, part) for part in plan.parts if part.round is not None]
     if plan.saved():
-        lines.append(f"ready and shared stages save {clock(plan.saved())} of work")
+        lines.append(f"it would be {clock(plan.saved())} of work more if every cell did its stages by itself")
     if (spared := plan.spared()).seconds:
         once = f"{_count(spared.cells, 'cell')}, {_count(spared.stages, 'stage')}, {clock(spared.seconds)} of work"
         lines.append(f"sharing spares {once} against each study on its own")

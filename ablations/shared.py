@@ -1,4 +1,4 @@
-"""Stages that several cells need: what they are, whether they are there, and what sharing them spares."""
+"""Stages that several cells need: what they are, whether they are there, and what they would take unshared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ablations.system import Stage, System
 
 @dataclass(frozen=True)
 class SharedStage:
-    """A stage, how many cells need it, whether its result is there, and the seconds that sharing it spares.
+    """A stage, how many cells need it, whether its result is there, and the seconds it takes.
 
     `uses` counts the cells still to run; without sharing the stage would be done so many times.
     """
@@ -24,7 +24,7 @@ class SharedStage:
 
     @property
     def saved(self) -> float:
-        """Seconds of work that the cells still to run are spared."""
+        """Seconds more that it would take if every cell still to run did the stage by itself."""
         return max(0, self.uses - (not self.ready)) * self.seconds
 
 

@@ -116,6 +116,7 @@ def test_the_printed_plan_fits_in_80_columns(make: object) -> None:
     assert max(map(len, text.splitlines())) <= 80
     assert "8 cells: 1 reused, 7 to run; 3 stages to run first" in text
     assert "2 workers" in text
+    assert "it would be 3 min of work more if every cell did its stages by itself" in text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(3.4, "3 s"), (100, "2 min"), (3 * 3600 + 300, "3 h 05 min")])
