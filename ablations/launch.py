@@ -111,9 +111,11 @@ def _declare(uri: str, plan: Plan) -> dict[str, str]:
     left = {key for task in plan.tasks for key in task.sweeps}
     done = [part for part in plan.parts if part.key not in left]
     known = {found.declaration.get("id"): found.declaration for found in tracking.sweeps(uri)} if done else {}
-    for part in done:
-        if part.key not in known or not _is_current(known[part.key], part):
-            tracking.end_sweep(uri, _begin(uri, part))
+    new = [part for part in done if part.key not in known or not _is_current(known[part.key], part)]
+    ended = [_begin(uri, part) for part in new]
+    for run_id in ended:
+        tracking.end_sweep(uri, run_id)
+    tracking.link_cells(uri, ended)
     return {part.key: _begin(uri, part) for part in plan.parts if part.key in left}
 
 
@@ -188,6 +190,7 @@ def _close(uri: str, plan: Plan, begun: Mapping[str, str], work: Work, code: int
                 whole = all(states.get(cell.id, "finished") in ENDED for cell in part.cells)
                 ended = "FINISHED" if whole else "KILLED" if code == INTERRUPTED else "FAILED"
                 tracking.end_sweep(uri, begun[part.key], ended)
+        tracking.link_cells(uri, begun.values())
     except Exception as error:
         if not tracking.is_trouble(error):
             raise

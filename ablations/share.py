@@ -82,6 +82,11 @@ def _end_if_last(work: Any) -> None:
 
     if all(map(work.settled, work.tasks)):
         ended = "FINISHED" if all(map(work.succeeded, work.tasks)) else "FAILED"
-        for sweep in work.about["sweeps"].values():
-            with contextlib.suppress(Exception):  # the store may be away; results are there in any case
-                tracking.end_sweep(work.about["tracking_uri"], sweep["parent"], ended)
+        uri, parents = (
+            work.about["tracking_uri"],
+            [found["parent"] for found in work.about["sweeps"].values()],
+        )
+        with contextlib.suppress(Exception):  # the store may be away; results are there in any case
+            for parent in parents:
+                tracking.end_sweep(uri, parent, ended)
+            tracking.link_cells(uri, parents)

@@ -1,6 +1,7 @@
 """The only place that talks to MLflow: experiment = study, parent run = sweep, child run = cell."""
 
 from ablations.tracking.archive import pack, restore
+from ablations.tracking.links import link_cells
 from ablations.tracking.read import (
     CellRun,
     SweepRun,
@@ -50,6 +51,7 @@ __all__ = [
     "is_passing",
     "is_refusal",
     "is_trouble",
+    "link_cells",
     "log_steps",
     "pack",
     "parameter",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.errors import UserError
+from ablations.tracking.links import link_cells
 from ablations.tracking.read import sweeps
 from ablations.tracking.store import analyze, client, runs
 from ablations.tracking.write import experiment_id, log_steps
@@ -134,6 +135,7 @@ def restore(uri: str, file: Path) -> tuple[int, int]:
         new = [run for run in found if run["id"] not in known]
         for run in new:
             known[run["id"]] = _restore_run(uri, store, run, folder / run["id"] / "artifacts", known)
+        link_cells(uri, [known[run["id"]] for run in new if run["tags"]["ablate.kind"] == "sweep"])
     analyze(uri)
     return len(new), len(found) - len(new)
 

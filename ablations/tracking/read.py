@@ -84,7 +84,7 @@ def sweeps(uri: str, study: str | None = None) -> list[SweepRun]:
             name=run.info.run_name,
             experiment=names[run.info.experiment_id],
             start=run.info.start_time / 1000,
-            declaration=json.loads(_artifact(uri, run.info, "sweep.json").read_text()),
+            declaration=json.loads(artifact(uri, run.info, "sweep.json").read_text()),
         )
         for run in found
     ]
@@ -98,10 +98,10 @@ def history(uri: str, run_id: str, metric: str) -> list[tuple[int, float]]:
 
 def predictions(uri: str, run: CellRun) -> Path:
     """Where a cell's per-item predictions lie, fetched if they lie elsewhere."""
-    return _artifact(uri, run, "predictions.parquet")
+    return artifact(uri, run, "predictions.parquet")
 
 
-def _artifact(uri: str, run: Any, name: str) -> Path:
+def artifact(uri: str, run: Any, name: str) -> Path:
     """A file of a run, which is anything that has `run_id` and `artifact_uri`."""
     if run.artifact_uri.startswith("file://"):
         return Path(unquote(urlparse(run.artifact_uri).path)) / name

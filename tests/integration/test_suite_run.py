@@ -37,6 +37,26 @@ def test_shared_cells_run_once_and_every_study_is_reported(lab: Any, capsys: Any
     assert shared < set(results.cells["cell_id"])
 
 
+def test_the_note_of_a_sweep_leads_to_its_cells_in_other_experiments(lab: Any, monkeypatch: Any) -> None:
+    order, store = suite(lab), tracking.store.client(lab.uri)
+    assert sweeps.run(order) == 0
+    gain, steps = (store.get_run(sweep.run_id) for sweep in tracking.sweeps(lab.uri))
+    about = gain.data.tags["mlflow.note.content"]
+    assert about.startswith("Does gain matter?") and "runs/" not in about
+    note = steps.data.tags["mlflow.note.content"]
+    assert note.startswith("Do steps matter?") and "\ntrial/lab\n" in note
+    shared = [run for run in _runs(lab) if run.name.startswith("gain=1 ")]
+    assert note.count("/runs/") == 2
+    for run in shared:
+        place = f"#/experiments/{gain.info.experiment_id}/runs/{run.run_id}"
+        assert f"- [steps=6 seed={run.tags['seed']}]({place})\n" in note
+    store.set_tag(steps.info.run_id, "mlflow.note.content", note.replace("Do steps matter?", "By hand."))
+    monkeypatch.setattr(tracking.links, "_LENGTH", 420)
+    tracking.link_cells(lab.uri, [steps.info.run_id])
+    note = store.get_run(steps.info.run_id).data.tags["mlflow.note.content"]
+    assert note.startswith("By hand.") and note.endswith("and 1 more") and note.count("/runs/") == 1
+
+
 def test_a_study_whose_cells_all_ran_elsewhere_is_read_too(lab: Any) -> None:
     order = suite(lab)
     wide = STEPS.replace("set: {gain: 1}\n", "").replace("axes: {", "axes: {gain: [1, 2], ")
