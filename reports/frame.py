@@ -19,6 +19,7 @@ from ablations.errors import UserError
 from ablations.pairing import canonical
 from ablations.tracking import CellRun
 from reports.comparable import axis_value, cell_axes, cell_ids, comparable, once_each
+from reports.revised import revisions
 from reports.scaling import with_best_values
 
 _SCORE_COLUMNS = ["benchmark", "task", "shots", "item", "score"]
@@ -125,6 +126,9 @@ def read(
     known = with_best_values(cells, declaration.get("optimum"), fields)
     verdicts = judge(declaration["claims"], known, scores, levels)
     shown = {run.cell_id for run in chosen}
+    used = [sweep for sweep in sweeps if shown & cell_ids(sweep)]
+    for verdict, claim in zip(verdicts, declaration["claims"], strict=True):
+        verdict.caveats += revisions(claim, used)
     return Results(
         study=declaration,
         scale=newest.declaration["scale"],
@@ -135,7 +139,7 @@ def read(
         verdicts=verdicts,
         fixed=fixed,
         set=newest.declaration.get("set", {}),
-        sweeps=[s.name for s in sweeps if shown & cell_ids(s)],
+        sweeps=[sweep.name for sweep in used],
         declared=len(own),
         finished=len(own & {run.cell_id for run in runs}),
         left_out=len(runs) - len(kept),

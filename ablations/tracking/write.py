@@ -12,6 +12,7 @@ from ablations.provenance import provenance
 from ablations.secrets import hidden
 from ablations.study import Study
 from ablations.system import Outcome
+from ablations.tracking.read import artifact
 from ablations.tracking.store import analyze, cell_runs, client, runs, sqlite_file
 
 if TYPE_CHECKING:
@@ -24,20 +25,34 @@ _PARAMETERS, _METRICS, _LENGTH = 100, 1000, 6000
 def begin_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     """The sweep's parent run, with study, claims and cells written down before any cell runs; its id.
 
-    `sweep` has `id`, `name`, `scale` and whatever else to keep. The same id goes on in its earlier run. Only a run
-    that says what it declares is that of a sweep: its launcher may be killed before it could.
+    `sweep` has `id`, `name`, `scale` and whatever else to keep. The same id goes on in its earlier run, and what
+    the claims were there is kept. Only a run that says what it declares is that of a sweep: its launcher may be
+    killed before it could.
     """
     store = client(uri)
     listed = [{"id": c.id, "name": c.name, "seed": c.seed, "axes": dict(c.axes)} for c in cells]
+    declared = {"study": study.declaration(), "cells": listed, **sweep}
     earlier = next(runs(uri, f"tags.`ablate.kind` != 'cell' and tags.sweep = '{sweep['id']}'"), None)
     if earlier is not None:
         run_id = earlier.info.run_id
         store.update_run(run_id, status="RUNNING", name=_sweep_name(sweep, len(cells)))
+        if earlier.data.tags["ablate.kind"] == "sweep":
+            declared |= _earlier_claims(
+                json.loads(artifact(uri, earlier.info, "sweep.json").read_text()), study
+            )
     else:
         run_id = _new_sweep(uri, suite, study, sweep, len(cells))
-    store.log_dict(run_id, {"study": study.declaration(), "cells": listed, **sweep}, "sweep.json")
+    store.log_dict(run_id, declared, "sweep.json")
     store.set_tag(run_id, "ablate.kind", "sweep")
     return run_id
+
+
+def _earlier_claims(declared: Mapping[str, Any], study: Study) -> dict[str, Any]:
+    """The claims as they were declared each time before, if they have changed."""
+    claims, found = declared["study"]["claims"], declared.get("earlier_claims", [])
+    changed = claims != json.loads(json.dumps(study.declaration()["claims"]))
+    found = [*found, claims] if changed else found
+    return {"earlier_claims": found} if found else {}
 
 
 def _new_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], cells: int) -> str:
@@ -130,8 +145,8 @@ def finish_cell(uri: str, run_id: str, outcome: Outcome, seconds: float | None =
     from mlflow.entities import Metric, RunTag
 
     store = client(uri)
-    for artifact in outcome.artifacts:
-        store.log_artifact(run_id, str(artifact))
+    for file in outcome.artifacts:
+        store.log_artifact(run_id, str(file))
     if outcome.datasets:
         store.log_inputs(run_id, datasets=[_dataset(row) for row in outcome.datasets])
     final = {**outcome.metrics, **{f"fact.{name}": value for name, value in outcome.facts.items()}}

@@ -7,6 +7,7 @@ from typing import Any
 
 from ablations import tracking
 from ablations.commands import sweeps
+from ablations.study import Study
 from reports import frame
 
 GAIN = "study: lab\naxes: {gain: [1, 2]}\n"
@@ -81,6 +82,18 @@ def test_a_second_launch_writes_down_only_what_is_new(lab: Any) -> None:
     assert [sweep.name.split()[0] for sweep in tracking.sweeps(lab.uri)] == ["gain", "steps", "more"]
     store = tracking.store.client(lab.uri)
     assert {store.get_run(s.run_id).info.status for s in tracking.sweeps(lab.uri)} == {"FINISHED"}
+
+
+def test_a_study_that_says_otherwise_now_is_written_down_anew(lab: Any, monkeypatch: Any) -> None:
+    order = suite(lab)
+    sweeps.run(order)
+    runs = [sweep.run_id for sweep in tracking.sweeps(lab.uri)]
+    declaration = Study.declaration
+    monkeypatch.setattr(Study, "declaration", lambda study: declaration(study) | {"lesson": "another"})
+    assert sweeps.run(order) == 0
+    found = tracking.sweeps(lab.uri)
+    assert [sweep.run_id for sweep in found] == runs
+    assert {sweep.declaration["study"]["lesson"] for sweep in found} == {"another"}
 
 
 def test_a_failed_cell_fails_the_studies_that_need_it_and_no_other(lab: Any) -> None:

@@ -14,6 +14,7 @@ import pytest
 from ablations import tracking
 from ablations.cell import Cell, cell_id
 from ablations.studies.encoder_resolution import STUDY
+from ablations.study import Study
 from ablations.system import Outcome
 
 AXIS, STEPS = "encoder.resolution", "training.steps"
@@ -65,11 +66,16 @@ def make_cell(resolution: int, seed: int, steps: int = 800) -> Cell:
 
 
 def write_sweep(
-    uri: str, folder: Path, cells: Sequence[Cell], name: str = "res", finished: int | None = None
+    uri: str,
+    folder: Path,
+    cells: Sequence[Cell],
+    name: str = "res",
+    finished: int | None = None,
+    study: Study = DEMO,
 ) -> list[str]:
     """Declare a sweep, then finish its first `finished` cells (all unless given). Returns the run ids."""
     sweep: Mapping[str, Any] = {"id": name, "name": name, "scale": "micro"}
-    parent = tracking.begin_sweep(uri, "mm1", DEMO, sweep, cells)
+    parent = tracking.begin_sweep(uri, "mm1", study, sweep, cells)
     runs = []
     for cell in cells[:finished]:
         run_id = tracking.begin_cell(uri, "mm1", DEMO, name, parent, cell, {"encoder": "abc"})
@@ -106,7 +112,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 def fresh(tmp_path: Path) -> Callable[..., str]:
     """Makes a store of small sweeps (16 and 48 px); each has a name and seeds.
 
-    It may have steps (several: the sweep varies them), steps for each resolution, and a number of finished cells.
+    It may have steps (several: the sweep varies them), steps for each resolution, a number of finished cells,
+    and what its study says otherwise.
     """
 
     def make(*sweeps: Mapping[str, Any]) -> str:
@@ -120,7 +127,8 @@ def fresh(tmp_path: Path) -> Callable[..., str]:
             cells = [make_cell(*place) for place in grid]
             if len(varied) > 1:
                 cells = [replace(c, axes={**c.axes, STEPS: c.config["training"]["steps"]}) for c in cells]
-            write_sweep(uri, tmp_path / sweep["name"], cells, sweep["name"], sweep.get("finished"))
+            study = replace(DEMO, **sweep.get("study", {}))
+            write_sweep(uri, tmp_path / sweep["name"], cells, sweep["name"], sweep.get("finished"), study)
         return uri
 
     return make

@@ -9,6 +9,7 @@ import pytest
 
 from ablations import tracking
 from ablations.errors import UserError
+from ablations.studies.encoder_resolution import STUDY
 from reports.comparable import axis_value
 from reports.frame import _with_own_axes, curves, read
 from reports.summary import halves_with_items, score, settings
@@ -127,6 +128,22 @@ def test_nothing_finished_is_a_user_error(fresh: Fresh) -> None:
 def test_no_runs_is_a_user_error(store: str) -> None:
     with pytest.raises(UserError, match="no runs of study 'unheard-of'"):
         read("unheard-of", store)
+
+
+def test_a_claim_that_changed_after_the_runs_says_so(fresh: Fresh) -> None:
+    uri = fresh({"name": "first", "seeds": [0, 1, 2]})
+    assert not any("declared" in caveat for caveat in read("demo", uri).caveats)
+    first, *others = STUDY.claims
+    changed = (replace(first, margin=5.0), *others, replace(first, name="afterthought"))
+    for study in ({"claims": changed}, {"claims": changed, "figure": "bars"}):
+        fresh({"name": "first", "seeds": [0, 1, 2], "finished": 0, "study": study})
+    results = read("demo", uri)
+    (name,) = results.sweeps
+    assert results.study["figure"] == "bars"
+    assert results.caveats[f"declared otherwise with the sweep '{name}': margin 0.0 (now 5.0)"] == [
+        first.name
+    ]
+    assert results.caveats[f"declared only after the sweep '{name}' was"] == ["afterthought"]
 
 
 def test_a_field_that_only_the_sweep_varies_is_an_axis_of_its_own(fresh: Fresh) -> None:
