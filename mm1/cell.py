@@ -17,7 +17,7 @@ from mm1.config import Experiment
 from mm1.data.held_out import split
 from mm1.data.loader import PackedBatches
 from mm1.data.sources import DocumentSource, open_source, world_sources
-from mm1.data.world.build import ensure
+from mm1.data.world.build import EPOCH, ensure
 from mm1.evaluation.contact_sheet import contact_sheet
 from mm1.evaluation.evaluate import evaluate
 from mm1.facts import facts
@@ -25,6 +25,7 @@ from mm1.language.tokenizer import load_tokenizer
 from mm1.model import MultimodalLM
 from mm1.pretraining import held_out_loss, multimodal_budget, multimodal_loss
 from mm1.training import Training, fit
+from mm1.versions import CODE_EPOCH, EVALUATION
 
 _HELD_OUT = {"captions": 600, "interleaved": 200, "text": 200, "benchmark_items": 1, "shot_pool": 30}
 _HELD_OUT_SEED = 1_000_003
@@ -94,7 +95,8 @@ def run(
     scored = evaluate(model, tokenizer, benchmarks, config.evaluation, config.encoder.resolution, tell)
     scored.predictions.to_parquet(folder / "predictions.parquet")
     contact_sheet(scored.predictions, benchmarks, folder / "contact_sheet.png")
-    metrics = scored.metrics | {"final/loss": counted["loss"]}
+    epochs = {"epoch/code": CODE_EPOCH, "epoch/evaluation": EVALUATION, "epoch/world": EPOCH}
+    metrics = scored.metrics | {"final/loss": counted["loss"]} | epochs
     if held_out:
         metrics["final/held_out_loss"] = held_out_loss(model, held_out)
     artifacts = [folder / "predictions.parquet", folder / "contact_sheet.png"]

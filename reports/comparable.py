@@ -38,6 +38,7 @@ def comparable(
     A parameter that equals the seed in every run follows the seed, so it is not held fixed. One that any
     sweep settles by its axes (a learning rate that goes with a connector) follows them, even where the newest
     sweep has too few of their values to show it; only where it has the same setting do the two have to agree.
+    Results of another epoch of the code never count beside its own.
     """
     axes = cell_axes(sweeps)
     setting = {run.cell_id: setting_of(run, axes[run.cell_id], fields) for run in runs}
@@ -56,7 +57,8 @@ def comparable(
 
     def agrees(run: CellRun) -> bool:
         expected = {**fixed, **here.get(setting[run.cell_id], {})}
-        return all(run.params.get(name) == value for name, value in expected.items())
+        same = all(run.params.get(name) == value for name, value in expected.items())
+        return same and _epochs(run) == _epochs(mine[0])
 
     return [run for run in runs if run.cell_id in own or agrees(run)], dict(sorted(fixed.items()))
 
@@ -90,6 +92,11 @@ def _settled(runs: Sequence[CellRun], ids: Collection[str], setting: Mapping[str
         other = there.setdefault(setting[run.cell_id], run)
         varying -= {name for name in varying if run.params.get(name) != other.params.get(name)}
     return varying
+
+
+def _epochs(run: CellRun) -> dict[str, float]:
+    """Epochs of the code, as the cell logged them; cells of before they were logged are of the first."""
+    return {name: value for name, value in run.metrics.items() if name.startswith("epoch/") and value != 1}
 
 
 def _is_at(name: str, field: str) -> bool:

@@ -99,12 +99,16 @@ def begin_cell(
     uri: str, suite: str, study: Study, sweep_id: str, parent: str, cell: Cell, stages: Mapping[str, str]
 ) -> str:
     """The cell's run, resumed by its content address if there is one; its id. `stages`: name -> stage id."""
+    from mlflow.entities import RunTag
+
     store = client(uri)
     earlier = cell_runs(uri, [cell.id])
     if earlier:
         run_id = earlier[0].info.run_id
         store.update_run(run_id, status="RUNNING")
-        store.set_tag(run_id, "ablate.state", "running")
+        store.log_batch(run_id, tags=[RunTag(*tag) for tag in _resumed(earlier[0].data.tags).items()])
+        if not earlier[0].data.params:  # killed between making the run and saying what it is
+            _log_parameters(store, run_id, cell.config)
         return run_id
     experiment = experiment_id(store, uri, f"{suite}/{study.name}", study.question)
     tags = {"ablate.kind": "cell", "ablate.state": "running", "cell_id": cell.id, "study": study.name}
@@ -114,6 +118,15 @@ def begin_cell(
     run_id = store.create_run(experiment, run_name=cell.name, tags=tags | provenance()).info.run_id
     _log_parameters(store, run_id, cell.config)
     return run_id
+
+
+def _resumed(before: Mapping[str, str]) -> dict[str, str]:
+    """Tags of a run that goes on: which code and machine do so, and the commits of its earlier attempts."""
+    now = {"ablate.state": "running", **provenance()}
+    commit = before.get("git.commit")
+    if commit and commit != now.get("git.commit"):
+        now["git.earlier"] = " ".join(dict.fromkeys([*before.get("git.earlier", "").split(), commit]))
+    return now
 
 
 def parameter(value: Any) -> str:

@@ -22,6 +22,7 @@ from lab_study import STUDY, result
 from ablations import tracking
 from ablations.cell import Cell
 from ablations.system import Outcome
+from ablations.tracking import write
 
 INLINE = "axes: {gain: [1, 2]}\nlaunch: {executor: inline}\n"
 Wait = Callable[..., Any]
@@ -56,6 +57,17 @@ def test_more_cells_than_are_asked_for_one_by_one(lab: Any) -> None:
     assert [(run.cell_id, run.run_id, run.seconds) for run in done] == [(i, runs[i], 2.0) for i in ids[:3]]
     assert [run.cell_id for run in tracking.cells(lab.uri, ids)] == ids
     assert tracking.begin_cell(lab.uri, "trial", STUDY, "many", parent, cells[5], {}) == runs["id005"]
+
+
+def test_a_run_that_goes_on_says_what_code_it_goes_on_with(lab: Any, monkeypatch: Any) -> None:
+    cell = Cell("id0", "lab", "micro", 0, {"gain": 1}, {"gain": 1, "seed": 0})
+    parent = tracking.begin_sweep(lab.uri, "trial", STUDY, {"id": "s", "name": "s", "scale": "micro"}, [cell])
+    for commit in ("a", "a", "b", "c", "c"):
+        monkeypatch.setattr(write, "provenance", lambda commit=commit: {"git.commit": commit})
+        tracking.begin_cell(lab.uri, "trial", STUDY, "s", parent, cell, {})
+    (run,) = tracking.cells(lab.uri, ["id0"])
+    assert (run.tags["git.commit"], run.tags["git.earlier"]) == ("c", "a b")
+    assert run.params == {"gain": "1", "seed": "0"}
 
 
 def test_a_store_locked_for_a_while_loses_nothing(lab: Any) -> None:

@@ -72,6 +72,7 @@ def write_sweep(
     name: str = "res",
     finished: int | None = None,
     study: Study = DEMO,
+    metrics: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Declare a sweep, then finish its first `finished` cells (all unless given). Returns the run ids."""
     sweep: Mapping[str, Any] = {"id": name, "name": name, "scale": "micro"}
@@ -89,7 +90,7 @@ def write_sweep(
         ]
         tracking.log_steps(uri, run_id, curve)
         facts = {"image_tokens": 9, "patches": (resolution // 8) ** 2, "resolution": resolution, "steps": 800}
-        outcome = Outcome(final_metrics(frame), facts, [place / "predictions.parquet"])
+        outcome = Outcome(final_metrics(frame) | (metrics or {}), facts, [place / "predictions.parquet"])
         tracking.finish_cell(uri, run_id, outcome)
         runs.append(run_id)
     tracking.end_sweep(uri, parent)
@@ -113,7 +114,7 @@ def fresh(tmp_path: Path) -> Callable[..., str]:
     """Makes a store of small sweeps (16 and 48 px); each has a name and seeds.
 
     It may have steps (several: the sweep varies them), steps for each resolution, a number of finished cells,
-    and what its study says otherwise.
+    what its study says otherwise, and further metrics of its cells.
     """
 
     def make(*sweeps: Mapping[str, Any]) -> str:
@@ -128,7 +129,8 @@ def fresh(tmp_path: Path) -> Callable[..., str]:
             if len(varied) > 1:
                 cells = [replace(c, axes={**c.axes, STEPS: c.config["training"]["steps"]}) for c in cells]
             study = replace(DEMO, **sweep.get("study", {}))
-            write_sweep(uri, tmp_path / sweep["name"], cells, sweep["name"], sweep.get("finished"), study)
+            about = (sweep["name"], sweep.get("finished"), study, sweep.get("metrics"))
+            write_sweep(uri, tmp_path / sweep["name"], cells, *about)
         return uri
 
     return make

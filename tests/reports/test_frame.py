@@ -96,6 +96,12 @@ def test_what_followed_an_axis_otherwise_before_is_left_out(fresh: Fresh) -> Non
     assert results.seeds == [2] and results.left_out == 4
 
 
+def test_results_of_another_epoch_are_left_out(fresh: Fresh) -> None:
+    uri = fresh({"name": "old", "seeds": [0, 1]}, {"name": "new", "seeds": [2], "metrics": {"epoch/code": 2}})
+    results = read("demo", uri)
+    assert results.seeds == [2] and results.left_out == 4
+
+
 def test_parameters_are_read_as_what_they_were(store: str) -> None:
     (run,) = tracking.cells(store, [read("demo", store).cells["cell_id"].iloc[0]])
     params = {"rate": "1e-05", "path": "None", "mix.captions": "45.0", "mix.text": "10.0", "note": "a: b: c"}
