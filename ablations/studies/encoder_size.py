@@ -51,5 +51,8 @@ STUDY = Study(
     system=system,
     figure="bars",
     paper="encoder-size",
-    notes="Each encoder is pre-trained for as many steps on the same pictures.",
+    notes=(
+        "Each encoder is pre-trained for as many steps on the same pictures. The claims ask whether there is a gain;"
+        " whether it is small is asked in the ranking, beside that of resolution."
+    ),
 )

@@ -22,7 +22,7 @@ EXPERTS = {"type": "qwen3-moe", "width": 64, "depth": 4}
 VARIATIONS: tuple[tuple[range, dict[str, Any]], ...] = (
     (range(3), {"encoder": {"resolution": 32, "pretraining": {"objective": "autoregressive"}}}),
     (range(5), {"encoder": {"resolution": 32, "width": 32, "depth": 3}}),
-    (range(3), {"encoder": {"resolution": 32, "pretraining": {"synthetic_share": 0.0}}}),
+    (range(5), {"encoder": {"resolution": 32, "pretraining": {"synthetic_share": 0.0}}}),
     (range(1), {"language": {"width": 32, "depth": 2}}),
     (range(1), {"language": {"width": 64, "depth": 2}}),
     (range(1), {"language": {**EXPERTS, "experts": {"count": 0}}}),
