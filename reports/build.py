@@ -64,14 +64,15 @@ def build(studies: Sequence[str] | None, out: Path, tracking_uri: str) -> list[P
     ranked = rank(RANKING, found)
     if ranked is not None:
         written += _write_ranking(ranked, out / "ranking")
-    data = json.dumps(_json(found), indent=2, ensure_ascii=False) + "\n"
+    data = json.dumps(_json(found, ranked), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     page = _write(out / "index.html", render(chapters, ranked, out / "ranking" / "effects.png"))
     return [page, _write(out / "results.json", data), *written]
 
 
 def as_json(studies: Sequence[str] | None, tracking_uri: str) -> dict[str, Any]:
     """Claims, verdicts, estimates and intervals as plain data. Raises UserError as `build` does."""
-    return _json(_read_all(studies, tracking_uri))
+    found = _read_all(studies, tracking_uri)
+    return _json(found, rank(RANKING, found))
 
 
 def ranking(tracking_uri: str) -> Ranked:
@@ -125,8 +126,7 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _json(found: Sequence[Results]) -> dict[str, Any]:
-    ranked = rank(RANKING, found)
+def _json(found: Sequence[Results], ranked: Ranked | None) -> dict[str, Any]:
     return {
         "studies": [_study(results) for results in found],
         "ranking": ranked.as_json() if ranked else None,

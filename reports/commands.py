@@ -18,7 +18,7 @@ __all__ = ["print_ranking", "print_results", "report", "state"]
 def report(names: Sequence[str], out: Path, tracking_uri: str, as_json: bool) -> None:
     """Rebuild the reports of some studies (none named: all that have runs) from MLflow alone."""
     if as_json:
-        print(json.dumps(build.as_json(names or None, tracking_uri), indent=2))
+        print(json.dumps(build.as_json(names or None, tracking_uri), indent=2, allow_nan=False))
     else:
         written = build.build(names or None, out, tracking_uri)
         print(f"{written[0]} and {len(written) - 1} tables, figures and data beside it")

@@ -33,7 +33,7 @@ def draw_mixes(results: Results) -> Figure:
     panels = _panels(results.study["metrics"])
     widths = [1.0 if len(metrics) > 1 else _ALONE for metrics in panels.values()]
     rows = 2 if paper else 1
-    size = (4.2 * sum(widths), 2.6 * rows + 0.6)
+    size = (6.0 * sum(widths), 2.3 * rows + 0.5)
     figure, grid = plt.subplots(
         rows, len(panels), figsize=size, width_ratios=widths, squeeze=False, layout="constrained"
     )

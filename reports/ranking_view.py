@@ -102,7 +102,8 @@ def draw_ranking(ranked: Ranked) -> Figure:
         half = effect.range.reach(0.025) if effect.range.seeds > 1 else None
         axes.errorbar(effect.range.mean, place, xerr=half, fmt="o", color="C0", capsize=2.5)
         points = [*effect.per_seed.values()]
-        axes.scatter(points, [place] * len(points), s=8, color="0.4", alpha=0.6, linewidths=0)
+        below = [place - 0.25] * len(points)
+        axes.scatter(points, below, s=10, facecolor="white", edgecolor="0.2", linewidths=0.7)
     axes.axvline(0, color="0.7", linewidth=0.8)
     axes.set_yticks(range(len(effects)), [effect.factor.name for effect in effects])
     axes.set_xlabel(f"paired range, points of the {title(ranked.ranking.metric)} average")

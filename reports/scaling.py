@@ -89,15 +89,17 @@ def scaling_table(results: Results) -> Table:
     optimum = results.study["optimum"]
     best = best_values(results.cells, optimum, [*results.levels])
     rows: list[list[Any]] = []
-    for size, own in best.groupby(SIZE):
+    for size, own in best.groupby(SIZE) if len(best) else ():
         decades = over_seeds(own[BEST].to_numpy())
         law = math.exp(PAPER_INTERCEPT + PAPER_SLOPE * math.log(size))
         at_edge = len(own) - int(own["inside"].sum())
         row = [f"{size:,.0f}", f"{10**decades.mean:.2e}", Number(decades.mean, decades.reach(0.025), LOG10)]
         rows.append([*row, f"{law:.2e}", f"{at_edge} of {len(own)}"])
-    law = power_law(best)
+    law = power_law(best) if len(best) else None
     notes = [
         "Mean ± half width of the 95 % t interval over seeds; best by a parabola through each seed's losses."
+        if len(best)
+        else f"No finished cell has {optimum['metric']}, so there is no best value."
     ]
     if law is not None:
         low, high = law.slope.interval()

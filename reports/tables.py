@@ -88,7 +88,7 @@ def paper_difference(results: Results, verdict: Verdict) -> str:
 
     A difference has the mark of the less sure of its rows; of equal ones the surest counts.
     """
-    if verdict.metric == BEST:
+    if verdict.metric == BEST and SIZE in results.cells:
         return _by_the_law(results, verdict)
     paper = published(results.study["paper"])
     declared = next(claim for claim in results.study["claims"] if claim["name"] == verdict.claim)

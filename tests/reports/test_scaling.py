@@ -12,7 +12,7 @@ import pytest
 from ablations.claims import Verdict, judge
 from ablations.study import Claim
 from reports.frame import read
-from reports.scaling import BEST, SIZE, best_values, power_law, with_best_values
+from reports.scaling import BEST, SIZE, best_values, power_law, scaling_table, with_best_values
 from reports.tables import paper_difference
 
 OPTIMUM = {"field": "rate", "metric": "loss"}
@@ -80,3 +80,11 @@ def test_the_papers_law_says_a_difference_for_our_sizes(store: str) -> None:
     verdict = Verdict("falls", "falls", "greater", BEST, small, large, margin=0.0, alpha=0.05)
     assert paper_difference(sized, verdict) == "+0.843 by its law"
     assert paper_difference(sized, replace(verdict, left={axis: 999})) == "–"
+
+
+def test_without_the_metric_the_table_says_so(store: str) -> None:
+    found = read("demo", store)
+    study = {**found.study, "optimum": {"field": "encoder.resolution", "metric": "final/held_out_loss"}}
+    table = scaling_table(replace(found, study=study))
+    assert not table.sections[0].rows
+    assert table.notes[0] == "No finished cell has final/held_out_loss, so there is no best value."
