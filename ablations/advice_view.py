@@ -16,12 +16,17 @@ _MOST_CELLS = 6
 
 
 def show(
-    states: Sequence[State], steps: Sequence[Step], budget: float, workers: int, console: Console
+    states: Sequence[State],
+    steps: Sequence[Step],
+    budget: float,
+    workers: int,
+    console: Console,
+    extra: Sequence[str] = (),
 ) -> None:
-    """Print the steps, in the order in which to take them."""
+    """Print the steps, in the order in which to take them. `extra` ends their commands."""
     lines = []
     for place, step in enumerate(steps, 1):
-        lines += _step(place, step)
+        lines += _step(place, step, extra)
     settled = {(step.option.part.study.name, claim) for step in steps for claim in step.option.claims}
     left = [line for state in states for line in _left(state, settled)]
     if left and not steps:
@@ -32,7 +37,7 @@ def show(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _step(place: int, step: Step) -> list[str]:
+def _step(place: int, step: Step, extra: Sequence[str]) -> list[str]:
     part, seeds = step.option.part, step.option.part.sweep.seeds
     cells = advice.settings(part.cells)
     shown = cells[:_MOST_CELLS] + (
@@ -43,7 +48,7 @@ def _step(place: int, step: Step) -> list[str]:
         f"{place}. {part.study.name}: {clock(step.seconds)} of work, {len(part.cells)} cells, seeds {several}",
         *(f"   settles  {claim}" for claim in step.settles),
         *(f"   cell     {name}" for name in shown),
-        f"   {advice.command(step.option)}",
+        f"   {advice.command(step.option, extra)}",
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import tarfile
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -63,6 +64,7 @@ def pack(uri: str, file: Path, studies: Collection[str] = (), *, pictures: bool 
         if run.data.tags["cell_id"] in declared and run.info.status != "RUNNING"
     ]
     names = {found.experiment_id: found for found in store.search_experiments()}
+    file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.part")
     with tarfile.open(draft, "w:xz") as archive:
         for run_id in [*(sweep.run_id for sweep in chosen), *sorted(cells)]:
@@ -147,7 +149,7 @@ def _unpack(file: Path, folder: Path) -> None:
             if odd := [entry.name for entry in archive if not entry.isfile()]:
                 raise UserError(f"{file}: '{odd[0]}' is no plain file; this was not written by export-runs")
             archive.extractall(folder, filter="data")
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
         raise UserError(f"{file} cannot be unpacked: {error}") from None
 
 

@@ -187,10 +187,11 @@ def test_what_is_printed(files: Path) -> None:
     found = states(files, [verdict("near", 2), verdict("far", None)])
     found[0].verdicts[1].advice = "not by seeds alone"
     console = Console(file=io.StringIO(), width=80)
-    advice_view.show(found, choose(found, 1e6), 1e6, 1, console)
+    advice_view.show(found, choose(found, 1e6), 1e6, 1, console, ["--runs", "elsewhere"])
     shown = console.file.getvalue()
     assert "1. toy: 3 min of work, 8 cells, seeds 3-4" in shown
     assert "settles  near" in shown
+    assert "--only 'model.width=[24, 8]' --runs elsewhere\n" in shown
     assert "cell     width=24 type=gated" in shown
     assert "toy: far (not by seeds alone)" in shown
 

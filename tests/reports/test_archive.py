@@ -177,3 +177,16 @@ def test_what_is_no_archive_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "bad.tar.xz").write_bytes(data)
     with pytest.raises(UserError, match="cannot be unpacked"):
         tracking.restore(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "bad.tar.xz")
+
+
+def test_a_flipped_byte_is_refused(packed: Path, tmp_path: Path) -> None:
+    data = bytearray(packed.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "bad.tar.xz").write_bytes(data)
+    with pytest.raises(UserError, match="cannot be unpacked"):
+        tracking.restore(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "bad.tar.xz")
+
+
+def test_the_folder_of_the_file_is_made(store: str, tmp_path: Path) -> None:
+    assert tracking.pack(store, tmp_path / "new" / "runs.tar.xz", pictures=False)
+    assert (tmp_path / "new" / "runs.tar.xz").exists()
