@@ -122,7 +122,9 @@ def read(
     cells = _cells(chosen, axes, fields)
     scores = _scores(chosen, tracking_uri)
     declared = [*newest.declaration["cells"], *({"axes": axes[run.cell_id]} for run in chosen)]
-    levels = {field: _ordered(cell["axes"].get(field) for cell in declared) for field in fields}
+    levels = {
+        field: _ordered(cell["axes"][field] for cell in declared if field in cell["axes"]) for field in fields
+    }
     known = with_best_values(cells, declaration.get("optimum"), fields)
     verdicts = judge(declaration["claims"], known, scores, levels)
     shown = {run.cell_id for run in chosen}
@@ -192,7 +194,12 @@ def _cells(
         settings = {f"setting.{name}": run.params.get(name) for name in varying}
         times = {"minutes": run.seconds / 60, "start": run.start, "end": run.end}
         rows.append({**about, **times, **values, **run.metrics, **settings})
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    for field in fields:
+        values = [row[field] for row in rows]
+        if None in values:  # a column of numbers would make it NaN, which equals nothing
+            frame[field] = pd.Series(values, dtype=object)
+    return frame
 
 
 def _varying(runs: Sequence[CellRun]) -> list[str]:
@@ -213,7 +220,7 @@ def _scores(runs: Sequence[CellRun], tracking_uri: str) -> pd.DataFrame:
 
 def _ordered(values: Any) -> list[Any]:
     """Each value once: numbers by size, anything else in the order of the sweep."""
-    distinct = list({canonical(value): value for value in values if value is not None}.values())
+    distinct = list({canonical(value): value for value in values}.values())
     numbers = all(isinstance(value, int | float) for value in distinct)
     return sorted(distinct) if numbers else distinct
 

@@ -159,6 +159,13 @@ def test_a_field_that_only_the_sweep_varies_is_an_axis_of_its_own(fresh: Fresh) 
     assert len(settings(results)) == 4
 
 
+def test_no_value_is_a_value_too(fresh: Fresh) -> None:
+    results = read("demo", fresh({"name": "res", "seeds": [0, 1], "steps": (None, 800)}))
+    assert results.levels == {AXIS: [16, 48], "training.steps": [None, 800]}
+    assert [setting.labels[1] for setting in settings(results)] == ["None", "800", "None", "800"]
+    assert sum(len(setting.cells) for setting in settings(results)) == 8
+
+
 def test_a_field_that_goes_with_an_axis_is_none() -> None:
     axes = [{"type": kind, "rate": rate} for kind, rate in (("a", 1.0), ("b", 0.5)) for _ in range(2)]
     sweep = {"study": {"axes": [{"field": "type"}]}, "cells": [{"axes": one} for one in axes]}
