@@ -29,6 +29,7 @@ _FROM = "ablate.imported"
 """Tag of a restored run: the id it had. It is set last, so a run that was cut short is restored anew."""
 _PARENT = "mlflow.parentRunId"
 _BATCH = 100
+_CHUNK = 1 << 20
 _FIELDS = {
     "id",
     "name",
@@ -149,6 +150,8 @@ def _unpack(file: Path, folder: Path) -> None:
             if odd := [entry.name for entry in archive if not entry.isfile()]:
                 raise UserError(f"{file}: '{odd[0]}' is no plain file; this was not written by export-runs")
             archive.extractall(folder, filter="data")
+            while archive.fileobj.read(_CHUNK):  # to the end, where the checksum is
+                pass
     except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
         raise UserError(f"{file} cannot be unpacked: {error}") from None
 
