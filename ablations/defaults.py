@@ -7,7 +7,6 @@ both times. Studies' fields count as spelled, and so does what a suite or the co
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from ablations.drift import Difference, differences, texts
 from ablations.errors import UserError
 from ablations.part import Part
 from ablations.system import System
-from ablations.tracking import parameter
+from ablations.tracking import parameter, parsed
 
 if TYPE_CHECKING:
     from ablations.tracking import CellRun
@@ -94,19 +93,11 @@ def _address_with(
 ) -> str | None:
     """The cell's id had it the earlier values: that of the finished cell unless more than defaults changed."""
     flat = {name: value for name, value in now.items() if name not in {row[0] for row in found}}
-    flat |= {name: _parsed(was) for name, was, _ in found if name in before}
+    flat |= {name: parsed(was) for name, was, _ in found if name in before}
     try:
         return cell_id(system.identity(_nested(flat)), system.schema_version)
     except (LookupError, TypeError):  # of a shape that the system no longer knows
         return None
-
-
-def _parsed(text: str) -> Any:
-    """What `tracking.parameter` made text of."""
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 import sys
 import uuid
@@ -122,7 +121,7 @@ def _declare(uri: str, plan: Plan) -> dict[str, str]:
 
 def _is_current(declared: Mapping[str, Any], part: Part) -> bool:
     """Whether the study has been written down as it is now, and a search with all that it came to."""
-    if declared["study"] != json.loads(json.dumps(part.study.declaration())):
+    if declared["study"] != part.study.declaration():
         return False
     return part.round is None or declared["search"]["ended"] == part.round.done
 

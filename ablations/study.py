@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -77,7 +78,7 @@ class Study:
     notes: str = ""
 
     def declaration(self) -> dict[str, Any]:
-        """The study as plain data: what is logged with every sweep, before its cells run."""
+        """The study as JSON would give it back: what is logged with every sweep, before its cells run."""
         values = {
             name: getattr(self, name)
             for name in ("name", "question", "lesson", "metrics", "paper", "figure", "notes")
@@ -85,4 +86,4 @@ class Study:
         values["optimum"] = asdict(self.optimum) if self.optimum else None
         values["axes"] = [asdict(axis) for axis in self.axes]
         values["claims"] = [asdict(claim) for claim in self.claims]
-        return values
+        return json.loads(json.dumps(values))

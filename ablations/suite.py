@@ -76,20 +76,19 @@ def only_cells(part: Part, only: Mapping[str, Sequence[Any]]) -> Part:
 
 def _chosen(parts: list[Part], only: Sequence[str]) -> list[Part]:
     """The parts that have cells left."""
-    cells = [cell for part in parts for cell in part.cells]
     for text in only:
         name, value = blocks.typed_field(text, "--only")
         wanted = value if isinstance(value, list) else [value]
-        parts = [part for one in parts if (part := only_cells(one, {name: wanted})).cells]
-        if not parts:
-            raise SweepError(f"--only {text}", None, _no_cell(cells, name, wanted))
-        cells = [cell for part in parts for cell in part.cells]
+        left = [part for one in parts if (part := only_cells(one, {name: wanted})).cells]
+        if not left:
+            raise SweepError(f"--only {text}", None, _no_cell(parts, name, wanted))
+        parts = left
     return parts
 
 
-def _no_cell(cells: Sequence[Cell], name: str, wanted: Sequence[Any]) -> str:
+def _no_cell(parts: Sequence[Part], name: str, wanted: Sequence[Any]) -> str:
     """Why `--only` leaves nothing: a field that there is not, or values that no cell has."""
-    values = [values_of(cell) for cell in cells]
+    values = [values_of(cell) for part in parts for cell in part.cells]
     fields = sorted({field for one in values for field in one})
     if name not in fields:
         return f"no such field.{closest(name, fields)}"

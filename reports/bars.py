@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from math import isnan
@@ -17,6 +17,8 @@ from reports.summary import axis_title, score, settings
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    Place = Callable[[Mapping[str, Any]], tuple[str, str]]  # values of the axes -> group and kind
 
 _WIDTH = 0.8
 _HATCHES = ("", "//", "..", "xx", "\\\\")
@@ -41,9 +43,14 @@ def draw_bars(results: Results) -> Figure:
 
     paper = published(results.study["paper"])
     metrics = results.study["metrics"]
-    rows = {"measured": [_ours(results, metric) for metric in metrics]}
+    kinds, groups = split(results)
+
+    def place(values: Mapping[str, Any]) -> tuple[str, str]:
+        return name(results, values, groups), name(results, values, kinds)
+
+    rows = {"measured": [_ours(results, metric, place) for metric in metrics]}
     if paper:
-        rows["published"] = [_theirs(results, paper, metric) for metric in metrics]
+        rows["published"] = [_theirs(paper, metric, place) for metric in metrics]
     size = (2.6 * len(metrics), 2.5 * len(rows) + 0.5)
     figure, grid = plt.subplots(len(rows), len(metrics), figsize=size, squeeze=False, layout="constrained")
     looks = _looks(bar.kind for row in rows.values() for bars in row for bar in bars)
@@ -53,7 +60,6 @@ def draw_bars(results: Results) -> Figure:
                 _panel(axes, bars, looks)
             else:
                 absent(axes, f"not {source}")
-    kinds, groups = split(results)
     for axes, metric in zip(grid[0], metrics, strict=True):
         axes.set_title(heading(metric))
     for axes in grid[-1]:
@@ -66,33 +72,28 @@ def draw_bars(results: Results) -> Figure:
     return figure
 
 
-def _ours(results: Results, metric: str) -> list[Bar]:
+def _ours(results: Results, metric: str, place: Place) -> list[Bar]:
     bars = []
     for setting in settings(results):
         one = score(results, setting, metric)
         if one is not None:
             points = tuple(setting.cells[metric].dropna())
             half = 0.0 if isnan(one.half) else one.half
-            bars.append(Bar(*_place(results, setting.values), one.mean, half, points))
+            bars.append(Bar(*place(setting.values), one.mean, half, points))
     return bars
 
 
-def _theirs(results: Results, paper: Published, metric: str) -> list[Bar]:
+def _theirs(paper: Published, metric: str, place: Place) -> list[Bar]:
     """The published rows; if there are several series, these are the kinds or else named below each bar."""
     several = len({row.series for row in paper.rows}) > 1
     bars = []
     for row in paper.rows:
         if metric in row.scores:
-            group, kind = _place(results, row.values)
+            group, kind = place(row.values)
             if several:
                 group, kind = (f"{group}\n{row.series}", kind) if kind else (group, row.series)
             bars.append(Bar(group, kind, row.scores[metric], mark=row.mark))
     return bars
-
-
-def _place(results: Results, values: Mapping[str, Any]) -> tuple[str, str]:
-    kinds, groups = split(results)
-    return name(results, values, groups), name(results, values, kinds)
 
 
 def _looks(kinds: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ablations.errors import SweepError
 from ablations.pairing import canonical
-from ablations.tracking import CellRun, SweepRun
-from ablations.yaml_lines import parse
+from ablations.tracking import CellRun, SweepRun, parsed
 
 
 def cell_ids(sweep: SweepRun) -> set[str]:
@@ -26,22 +24,24 @@ def axis_value(run: CellRun, axes: Mapping[str, Any], field: str) -> Any:
     if field in axes:
         return axes[field]
     below = {name.removeprefix(f"{field}."): text for name, text in run.params.items() if _is_at(name, field)}
-    values = {name: _value(text) for name, text in below.items()}
+    values = {name: parsed(text) for name, text in below.items()}
     return values.get(field) if field in values else values or None
 
 
 def comparable(
-    runs: Sequence[CellRun], sweeps: Sequence[SweepRun], own: Collection[str], fields: Sequence[str]
+    runs: Sequence[CellRun],
+    sweeps: Sequence[SweepRun],
+    own: Collection[str],
+    fields: Sequence[str],
+    setting: Mapping[str, str],
 ) -> tuple[list[CellRun], dict[str, str]]:
     """The runs that agree with the newest sweep's own in what it holds fixed, and what that is.
 
     A parameter that equals the seed in every run follows the seed, so it is not held fixed. One that any
     sweep settles by its axes (a learning rate that goes with a connector) follows them, even where the newest
     sweep has too few of their values to show it; only where it has the same setting do the two have to agree.
-    Results of another epoch of the code never count beside its own.
+    Results of another epoch of the code never count beside its own. `setting`: cell id -> `setting_of` it.
     """
-    axes = cell_axes(sweeps)
-    setting = {run.cell_id: setting_of(run, axes[run.cell_id], fields) for run in runs}
     mine = [run for run in runs if run.cell_id in own]
     first = mine[0].params
     seeds = {name for name in first if all(run.params.get(name) == run.tags["seed"] for run in runs)}
@@ -63,13 +63,11 @@ def comparable(
     return [run for run in runs if run.cell_id in own or agrees(run)], dict(sorted(fixed.items()))
 
 
-def once_each(
-    runs: Sequence[CellRun], own: Collection[str], axes: Mapping[str, dict[str, Any]], fields: Sequence[str]
-) -> list[CellRun]:
+def once_each(runs: Sequence[CellRun], own: Collection[str], setting: Mapping[str, str]) -> list[CellRun]:
     """One run per setting of the axes and seed: the newest sweep's own, else the latest."""
     best: dict[tuple[str, str], CellRun] = {}
     for run in sorted(runs, key=lambda run: (run.cell_id in own, run.start)):
-        best[setting_of(run, axes[run.cell_id], fields), run.tags["seed"]] = run
+        best[setting[run.cell_id], run.tags["seed"]] = run
     return sorted(best.values(), key=lambda run: run.cell_id)
 
 
@@ -102,11 +100,3 @@ def _epochs(run: CellRun) -> dict[str, float]:
 def _is_at(name: str, field: str) -> bool:
     """Whether a parameter is a field or lies below it: `data.mix.text` below `data.mix`."""
     return name == field or name.startswith(f"{field}.")
-
-
-def _value(text: str) -> Any:
-    """A parameter as the value it was; text that is no YAML is text."""
-    try:
-        return None if text == "None" else parse(text, "parameter").data
-    except SweepError:
-        return text

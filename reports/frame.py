@@ -18,7 +18,7 @@ from ablations.claims import Verdict, judge
 from ablations.errors import UserError
 from ablations.pairing import canonical
 from ablations.tracking import CellRun
-from reports.comparable import axis_value, cell_axes, cell_ids, comparable, once_each
+from reports.comparable import axis_value, cell_axes, cell_ids, comparable, once_each, setting_of
 from reports.revised import revisions
 from reports.scaling import with_best_values
 
@@ -117,8 +117,9 @@ def read(
         )
     declaration = _with_own_axes(newest.declaration)
     fields = [axis["field"] for axis in declaration["axes"]]
-    kept, fixed = comparable(runs, sweeps, own, fields)
-    chosen = once_each(kept, own, axes, fields)
+    setting = {run.cell_id: setting_of(run, axes[run.cell_id], fields) for run in runs}
+    kept, fixed = comparable(runs, sweeps, own, fields, setting)
+    chosen = once_each(kept, own, setting)
     cells = _cells(chosen, axes, fields)
     scores = _scores(chosen, tracking_uri)
     declared = [*newest.declaration["cells"], *({"axes": axes[run.cell_id]} for run in chosen)]

@@ -63,9 +63,8 @@ def next_seeds(budget: str, file: Path, runs: Path, tracking_uri: str, workers: 
 def _elsewhere(runs: Path, tracking_uri: str) -> list[str]:
     """The options that lead to this folder and store, where they are not the usual ones."""
     found = [] if runs == Path("runs") else ["--runs", str(runs)]
-    file = tracking.sqlite_file(tracking_uri)
-    whole = f"sqlite:///{file.absolute()}" if file else tracking_uri
-    return found if whole == tracking.default_uri() else [*found, "--tracking-uri", tracking_uri]
+    usual = tracking.absolute(tracking_uri) == tracking.default_uri()
+    return found if usual else [*found, "--tracking-uri", tracking_uri]
 
 
 def export_runs(out: Path, names: Sequence[str], pictures: bool, tracking_uri: str) -> None:

@@ -30,6 +30,7 @@ from ablations.tracking.write import (
     finish_cell,
     log_steps,
     parameter,
+    parsed,
     prune_cell,
     reap,
 )
@@ -37,6 +38,7 @@ from ablations.tracking.write import (
 __all__ = [
     "CellRun",
     "SweepRun",
+    "absolute",
     "begin_cell",
     "begin_sweep",
     "cells",
@@ -55,6 +57,7 @@ __all__ = [
     "log_steps",
     "pack",
     "parameter",
+    "parsed",
     "predictions",
     "probe",
     "prune_cell",

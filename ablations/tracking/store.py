@@ -35,9 +35,13 @@ _ENVIRONMENT = {
 
 def default_uri() -> str:
     """`MLFLOW_TRACKING_URI` less its login, else a SQLite file in the working directory, by its absolute path."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    return absolute(without_login(os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"))
+
+
+def absolute(uri: str) -> str:
+    """The URI with a SQLite file by its absolute path."""
     file = sqlite_file(uri)
-    return f"sqlite:///{file.absolute()}" if file else without_login(uri)
+    return f"sqlite:///{file.absolute()}" if file else uri
 
 
 def with_login(uri: str) -> str:

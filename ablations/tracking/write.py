@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -50,8 +51,7 @@ def begin_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], ce
 def _earlier_claims(declared: Mapping[str, Any], study: Study) -> dict[str, Any]:
     """The claims as they were declared each time before, if they have changed."""
     claims, found = declared["study"]["claims"], declared.get("earlier_claims", [])
-    changed = claims != json.loads(json.dumps(study.declaration()["claims"]))
-    found = [*found, claims] if changed else found
+    found = [*found, claims] if claims != study.declaration()["claims"] else found
     return {"earlier_claims": found} if found else {}
 
 
@@ -132,6 +132,14 @@ def _resumed(before: Mapping[str, str]) -> dict[str, str]:
 def parameter(value: Any) -> str:
     """A value of the configuration as the store keeps it: text, cut to the length it takes."""
     return str(list(value) if isinstance(value, tuple) else value)[:_LENGTH]
+
+
+def parsed(text: str) -> Any:
+    """A value that `parameter` made text of; what is no literal was text before."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def _log_parameters(store: MlflowClient, run_id: str, config: Mapping[str, Any]) -> None:
