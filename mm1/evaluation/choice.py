@@ -20,7 +20,7 @@ def choose(
     model: MultimodalLM, tokenizer: PreTrainedTokenizerFast, benchmark: Benchmark, batch: int
 ) -> list[dict[str, Any]]:
     """One row per item: the chosen text, and whether it is the right one. Text only."""
-    pairs = [_ids(tokenizer, row["context"], choice) for row in benchmark.test for choice in row["choices"]]
+    pairs = _pairs(tokenizer, benchmark)
     scores: list[float] = []
     for start in range(0, len(pairs), batch):
         contexts, choices = map(list, zip(*pairs[start : start + batch], strict=True))
@@ -32,12 +32,16 @@ def choose(
     ]
 
 
-def _ids(tokenizer: PreTrainedTokenizerFast, context: str, choice: str) -> tuple[list[int], list[int]]:
-    """Context and choice as tokens; the choice as it is written after the context and a space."""
-    before, whole = tokenizer(
-        [imageless(context), imageless(f"{context} {choice}")], add_special_tokens=False
-    )["input_ids"]
-    return [tokenizer.bos_token_id, *before], whole[len(before) :]
+def _pairs(tokenizer: PreTrainedTokenizerFast, benchmark: Benchmark) -> list[tuple[list[int], list[int]]]:
+    """Context and choice as tokens, for every choice; the choice as it is written after the context and a space."""
+    contexts = [imageless(row["context"]) for row in benchmark.test for _ in row["choices"]]
+    wholes = [imageless(f"{row['context']} {choice}") for row in benchmark.test for choice in row["choices"]]
+    before = tokenizer(contexts, add_special_tokens=False)["input_ids"]
+    whole = tokenizer(wholes, add_special_tokens=False)["input_ids"]
+    return [
+        ([tokenizer.bos_token_id, *first], both[len(first) :])
+        for first, both in zip(before, whole, strict=True)
+    ]
 
 
 def _row(benchmark: Benchmark, row: Any, chosen: int) -> dict[str, Any]:

@@ -43,7 +43,18 @@ def prompts_of(
     model: MultimodalLM, tokenizer: PreTrainedTokenizerFast, benchmark: Benchmark, k: int, config: Evaluation
 ) -> list[Prompt]:
     """The k-shot prompt of every test row, in order."""
-    return [_prompt(model, tokenizer, benchmark, index, k, config) for index in range(len(benchmark.test))]
+    asked = [
+        few_shot(row, benchmark.shots, benchmark.task, k, config.prompts, config.seed)
+        for row in benchmark.test
+    ]
+    tokens = tokenizer([text for text, _ in asked], add_special_tokens=False)["input_ids"]
+    prompts = []
+    for index, ((text, shots), words) in enumerate(zip(asked, tokens, strict=True)):
+        ids = np.array([tokenizer.bos_token_id, *words])
+        ids = np.repeat(ids, np.where(ids == model.image_token_id, model.image_tokens, 1)).tolist()
+        pictures = [len(benchmark.test) + shot for shot in shots] + [index]
+        prompts.append(Prompt(ids, pictures, _known(benchmark, benchmark.test[index], k, text)))
+    return prompts
 
 
 def encode(
@@ -91,19 +102,8 @@ def _continue(
     return greedy(model, ids, images, stops, limit, pad)
 
 
-def _prompt(
-    model: MultimodalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    benchmark: Benchmark,
-    index: int,
-    k: int,
-    config: Evaluation,
-) -> Prompt:
-    row = benchmark.test[index]
-    text, shots = few_shot(row, benchmark.shots, benchmark.task, k, config.prompts, config.seed)
-    ids = np.array([tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]])
-    ids = np.repeat(ids, np.where(ids == model.image_token_id, model.image_tokens, 1)).tolist()
+def _known(benchmark: Benchmark, row: Mapping[str, Any], k: int, text: str) -> dict[str, Any]:
+    """What a prediction's row says before anything is said."""
     known = {name: row[name] for name in ("item", "group")} | {"answers": list(row["answers"])}
     known |= {"benchmark": benchmark.name, "task": benchmark.task, "shots": k, "question": row["question"]}
-    known["prompt_hash"] = fingerprint(text)
-    return Prompt(ids, [len(benchmark.test) + shot for shot in shots] + [index], known)
+    return known | {"prompt_hash": fingerprint(text)}
