@@ -155,7 +155,8 @@ def _held_out(
     """Batches of the same mix that nobody trains on: documents of files kept apart, and another world's.
 
     None where a file has too few documents to keep some. Packed once: filling the packers anew for each look at
-    them would be a twentieth of a micro cell's time. Those of files are few, since one rank of many holds them.
+    them would be a twentieth of a micro cell's time. They are as many whatever a step takes, so that cells compare,
+    and few, since one rank of many holds them.
     """
     if not all(map(len, apart.values())):
         return []
@@ -164,9 +165,8 @@ def _held_out(
         other = {"seed": config.data.world.seed + _HELD_OUT_SEED, **_HELD_OUT}
         world = config.data.world.model_copy(update=other)
         sources = world_sources(ensure(world, root / "worlds")) | sources
-    if apart:
-        small = config.training.model_copy(update={"sequences": _HELD_OUT_SEQUENCES, "accumulate": 1})
-        config = config.model_copy(update={"training": small})
+    small = config.training.model_copy(update={"sequences": _HELD_OUT_SEQUENCES, "accumulate": 1})
+    config = config.model_copy(update={"training": small})
     batches = packed(config, sources, tokenizer, _HELD_OUT_SEED)
     return [batches.batch() for _ in range(_HELD_OUT_BATCHES)]
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from timm.layers import AttentionPoolLatent
 from torch import Tensor, nn
 
+from mm1.connectors.projection import projection
+
 _HEAD_WIDTH = 16
 
 
 class AttentionPool(nn.Module):
-    """Connector by attention pooling. `depth` has no meaning here and is ignored."""
+    """Connector by attention pooling. `depth` has no meaning here and is ignored.
+
+    Queries and positions start at the scale of the features and meet normalised, so that from the first step the
+    queries look at different patches. As timm starts them all queries pool the same mean, and still do after
+    a thousand steps.
+    """
 
     def __init__(self, width_in: int, width_out: int, tokens: int, grid: tuple[int, int], depth: int) -> None:
         super().__init__()
@@ -23,8 +30,11 @@ class AttentionPool(nn.Module):
             pool_type="",
             feat_size=grid[0] * grid[1],
             pos_embed="abs",
+            qk_norm=True,
         )
-        self.project = nn.Linear(width_in, width_out)
+        nn.init.normal_(self.pool.latent)
+        nn.init.normal_(self.pool.pos_embed)
+        self.project = projection(width_in, width_out)
 
     def forward(self, features: Tensor, grid: tuple[int, int]) -> Tensor:
         """Features (N, h * w, D) -> image tokens (N, M, width_out)."""

@@ -6,6 +6,8 @@ import math
 
 from torch import Tensor, nn
 
+from mm1.connectors.projection import projection
+
 
 class AveragePool(nn.Module):
     """Connector by average pooling. `depth` has no meaning here and is ignored."""
@@ -13,7 +15,7 @@ class AveragePool(nn.Module):
     def __init__(self, width_in: int, width_out: int, tokens: int, grid: tuple[int, int], depth: int) -> None:
         super().__init__()
         self.pool = nn.AdaptiveAvgPool2d(math.isqrt(tokens))
-        self.project = nn.Linear(width_in, width_out)
+        self.project = projection(width_in, width_out)
 
     def forward(self, features: Tensor, grid: tuple[int, int]) -> Tensor:
         """Features (N, h * w, D) -> image tokens (N, M, width_out)."""

@@ -9,12 +9,14 @@ from timm.layers import LayerNorm2d
 from timm.models.regnet import RegStage
 from torch import Tensor, nn
 
+from mm1.connectors.projection import projection
+
 
 class CAbstractor(nn.Module):
     """Connector that keeps locality: `depth` RegNet blocks before and after the pooling to √M x √M.
 
-    With depth 0 it is average pooling followed by the MLP. Its authors see it ahead of an MLP only after some
-    ten thousand iterations, so a short ablation is biased against it.
+    With depth 0 it is average pooling followed by the MLP. The last norm of every block starts at zero, as timm
+    starts a RegNet, so that with any depth it starts close to that; image tokens start at the scale of the features.
     """
 
     def __init__(self, width_in: int, width_out: int, tokens: int, grid: tuple[int, int], depth: int) -> None:
@@ -25,7 +27,7 @@ class CAbstractor(nn.Module):
         self.before = _stage(depth, width_in)
         self.pool = nn.AdaptiveAvgPool2d(math.isqrt(tokens))
         self.after = _stage(depth, width_in)
-        self.mlp = nn.Sequential(nn.Linear(width_in, width_out), nn.SiLU(), nn.Linear(width_out, width_out))
+        self.mlp = nn.Sequential(projection(width_in, width_out), nn.SiLU(), projection(width_out, width_out))
 
     def forward(self, features: Tensor, grid: tuple[int, int]) -> Tensor:
         """Features (N, h * w, D) -> image tokens (N, M, width_out)."""
@@ -37,4 +39,7 @@ class CAbstractor(nn.Module):
 def _stage(depth: int, width: int) -> nn.Module:
     if depth == 0:
         return nn.Identity()
-    return RegStage(depth, width, width, stride=1, dilation=1, act_layer=nn.SiLU, norm_layer=LayerNorm2d)
+    stage = RegStage(depth, width, width, stride=1, dilation=1, act_layer=nn.SiLU, norm_layer=LayerNorm2d)
+    for block in stage.children():
+        block.zero_init_last()
+    return stage

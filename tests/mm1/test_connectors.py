@@ -24,11 +24,24 @@ def test_every_connector_gives_the_asked_number_of_tokens(name, tokens, grid):
 @pytest.mark.parametrize("name", connectors.names())
 def test_gradient_reaches_every_parameter_and_every_patch(name, grid):
     connector = build(name, grid)
+    with (
+        torch.no_grad()
+    ):  # norms that start at zero let nothing through to what is before them, until they move
+        for parameter in connector.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
     features = torch.randn(2, grid[0] * grid[1], NARROW, requires_grad=True)
     connector(features, grid).square().sum().backward()
     untouched = [n for n, p in connector.named_parameters() if p.grad is None or not p.grad.any()]
     assert untouched == []
     assert features.grad.abs().sum(-1).min() > 0
+
+
+@pytest.mark.parametrize("name", connectors.names())
+def test_tokens_start_apart_and_at_the_scale_of_the_features(name):
+    features = torch.randn(64, 16, NARROW)
+    tokens = build(name, (4, 4))(features, (4, 4))
+    assert 0.2 < tokens.std() < 2
+    assert tokens.std(1).mean() > 0.25 * tokens.std()  # between the tokens of one image
 
 
 @pytest.mark.parametrize("name", connectors.names())
