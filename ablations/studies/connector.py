@@ -66,7 +66,7 @@ STUDY = Study(
     figure="bars",
     paper="connector",
     notes=(
-        "Claims about one axis are paired over the two others. A short run is biased against "
-        "the C-Abstractor, whose authors see it ahead only after about 10,000 steps."
+        "Claims about one axis are paired over the two others. A short run is biased against connectors with more to "
+        "learn: the C-Abstractor's authors see it ahead of an MLP only after about 10,000 steps."
     ),
 )
