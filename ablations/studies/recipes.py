@@ -13,7 +13,6 @@ MICRO: dict[str, Any] = {
     "encoder.learning_rate_scale": 0.05,
     "connector.type": "c-abstractor",
     "connector.tokens": 9,
-    "connector.learning_rate_scale": 0.3,
     "data.mix": "mm1",
     "training.steps": 1000,
     "training.sequences": 2,

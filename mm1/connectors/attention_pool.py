@@ -34,8 +34,9 @@ class AttentionPool(nn.Module):
         )
         nn.init.normal_(self.pool.latent)
         nn.init.normal_(self.pool.pos_embed)
+        self.norm = nn.LayerNorm(width_in)
         self.project = projection(width_in, width_out)
 
     def forward(self, features: Tensor, grid: tuple[int, int]) -> Tensor:
         """Features (N, h * w, D) -> image tokens (N, M, width_out)."""
-        return self.project(self.pool(features))
+        return self.project(self.norm(self.pool(features)))

@@ -15,8 +15,9 @@ from mm1.connectors.projection import projection
 class CAbstractor(nn.Module):
     """Connector that keeps locality: `depth` RegNet blocks before and after the pooling to √M x √M.
 
-    With depth 0 it is average pooling followed by the MLP. The last norm of every block starts at zero, as timm
-    starts a RegNet, so that with any depth it starts close to that; image tokens start at the scale of the features.
+    With depth 0 it is average pooling followed by the MLP, and that is what it computes at the start with any depth: a
+    block ends linearly, as in timm's RegNetZ, and its last norm starts at zero. With Honeybee's activation after the
+    sum and norms at one it does not learn to read in the micro recipe (docs/training.md).
     """
 
     def __init__(self, width_in: int, width_out: int, tokens: int, grid: tuple[int, int], depth: int) -> None:
@@ -39,7 +40,9 @@ class CAbstractor(nn.Module):
 def _stage(depth: int, width: int) -> nn.Module:
     if depth == 0:
         return nn.Identity()
-    stage = RegStage(depth, width, width, stride=1, dilation=1, act_layer=nn.SiLU, norm_layer=LayerNorm2d)
+    stage = RegStage(
+        depth, width, width, stride=1, dilation=1, linear_out=True, act_layer=nn.SiLU, norm_layer=LayerNorm2d
+    )
     for block in stage.children():
         block.zero_init_last()
     return stage

@@ -59,6 +59,13 @@ def test_c_abstractor_of_depth_0_is_average_pooling_and_its_mlp():
     torch.testing.assert_close(connector(features, (4, 4)), expected)
 
 
+def test_c_abstractor_of_any_depth_starts_as_average_pooling_and_its_mlp():
+    deep, features = build("c-abstractor", (4, 4), depth=2), torch.randn(3, 16, NARROW)
+    shallow = build("c-abstractor", (4, 4), depth=0)
+    shallow.load_state_dict(deep.state_dict(), strict=False)
+    torch.testing.assert_close(deep(features, (4, 4)), shallow(features, (4, 4)))
+
+
 def test_average_pooling_keeps_rows_and_columns_apart():
     connector = build("average-pool", (2, 3), tokens=1)
     features = torch.randn(1, 6, NARROW)
