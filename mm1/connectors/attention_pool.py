@@ -14,8 +14,8 @@ class AttentionPool(nn.Module):
     """Connector by attention pooling. `depth` has no meaning here and is ignored.
 
     Queries and positions start at the scale of the features and meet normalised, so that from the first step the
-    queries look at different patches. As timm starts them all queries pool the same mean, and still do after
-    a thousand steps.
+    queries look at different patches; as timm starts them all pool the same mean, and still do after a thousand
+    steps. What they pool is normalised before the projection, as in Qwen-VL's resampler (arXiv 2308.12966).
     """
 
     def __init__(self, width_in: int, width_out: int, tokens: int, grid: tuple[int, int], depth: int) -> None:

@@ -6,10 +6,10 @@ from torch import nn
 
 
 def projection(width_in: int, width_out: int) -> nn.Linear:
-    """A linear layer after He et al. (arXiv 1502.01852): what comes out has the scale of what goes in.
+    """A linear layer that starts after He et al. (arXiv 1502.01852), so that its output is as large as its input.
 
-    PyTorch's own start shrinks features to a half, and to less with every layer more; a language model that has been
-    trained on text is slow to read image tokens that hardly differ.
+    PyTorch's own start nearly halves features with every layer, and a language model trained on text is slow to learn to
+    read small image tokens (docs/training.md).
     """
     layer = nn.Linear(width_in, width_out)
     nn.init.kaiming_normal_(layer.weight)
