@@ -13,6 +13,7 @@ from ablations.provenance import provenance
 from ablations.secrets import hidden
 from ablations.study import Study
 from ablations.system import Outcome
+from ablations.tracking.links import link_cells
 from ablations.tracking.read import artifact
 from ablations.tracking.store import analyze, cell_runs, client, runs, sqlite_file
 
@@ -68,9 +69,12 @@ def _sweep_name(sweep: Mapping[str, Any], cells: int) -> str:
     return f"{sweep['name']} · {sweep['scale']} · {cells} cells"
 
 
-def end_sweep(uri: str, run_id: str, status: str = "FINISHED") -> None:
-    """Close a sweep's parent run as FINISHED, FAILED or KILLED."""
-    client(uri).set_terminated(run_id, status)
+def end_sweeps(uri: str, ended: Mapping[str, str]) -> None:
+    """Close sweeps' parent runs as FINISHED, FAILED or KILLED; their notes lead to their cells from then on."""
+    store = client(uri)
+    for run_id, status in ended.items():
+        store.set_terminated(run_id, status)
+    link_cells(uri, ended)
     analyze(uri)
 
 
