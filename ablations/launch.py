@@ -84,7 +84,7 @@ def _run(
         work = _lay_out(folder, plan, begun, {"tracking_uri": uri, **_settings(launch)})
     else:
         console.print("Attached to the sweep that is on the cluster.", highlight=False)
-        begun = {key: sweep["parent"] for key, sweep in work.about["sweeps"].items()}
+        begun = work.parents
     if launch.get("executor") == "slurm":
         code = attach.follow(launch, work, console)
         if code is not None:
@@ -112,7 +112,8 @@ def _declare(uri: str, plan: Plan) -> dict[str, str]:
     done = [part for part in plan.parts if part.key not in left]
     known = {found.declaration.get("id"): found.declaration for found in tracking.sweeps(uri)} if done else {}
     new = [part for part in done if part.key not in known or not _is_current(known[part.key], part)]
-    tracking.end_sweeps(uri, {_begin(uri, part): "FINISHED" for part in new})
+    if new:
+        tracking.end_sweeps(uri, {_begin(uri, part): "FINISHED" for part in new})
     return {part.key: _begin(uri, part) for part in plan.parts if part.key in left}
 
 

@@ -76,7 +76,8 @@ def _name(user: int) -> str:
 def check_tracking(uri: str) -> None:
     """Raise UserError, within some five seconds, unless MLflow's store at `uri` can be used."""
     try:
-        scheme, port = urlsplit(uri).scheme.partition("+")[0], urlsplit(uri).port
+        parts = urlsplit(uri)
+        scheme, port = parts.scheme.partition("+")[0], parts.port
     except ValueError as error:  # what says that a port is none
         raise UserError(f"tracking URI '{uri}': {error}") from None
     if scheme == "sqlite":
@@ -84,7 +85,7 @@ def check_tracking(uri: str) -> None:
     elif scheme in ("http", "https"):
         _check_server(uri)
     elif scheme in _PORTS:
-        _check_port(uri, port or _PORTS[scheme])
+        _check_port(uri, parts.hostname or "localhost", port or _PORTS[scheme])
     else:
         raise UserError(
             f"tracking URI '{uri}': MLflow keeps no runs there.\n"
@@ -128,9 +129,9 @@ def _check_server(uri: str) -> None:
         ) from None
 
 
-def _check_port(uri: str, port: int) -> None:
+def _check_port(uri: str, host: str, port: int) -> None:
     try:
-        socket.create_connection((urlsplit(uri).hostname or "localhost", port), TIMEOUT).close()
+        socket.create_connection((host, port), TIMEOUT).close()
     except OSError as error:
         raise _unreachable(uri, str(error)) from None
 

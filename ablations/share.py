@@ -82,6 +82,5 @@ def _end_if_last(work: Any) -> None:
 
     if all(map(work.settled, work.tasks)):
         ended = "FINISHED" if all(map(work.succeeded, work.tasks)) else "FAILED"
-        parents = [found["parent"] for found in work.about["sweeps"].values()]
         with contextlib.suppress(Exception):  # the store may be away; results are there in any case
-            tracking.end_sweeps(work.about["tracking_uri"], dict.fromkeys(parents, ended))
+            tracking.end_sweeps(work.about["tracking_uri"], dict.fromkeys(work.parents.values(), ended))
