@@ -98,8 +98,7 @@ def _end_runs(work: Work) -> None:
     gone = {task["id"]: "cancelled" for task in work.tasks if work.state(task) == "interrupted"}
     tracking.reap(work.about["tracking_uri"], gone)
     if not all(map(work.settled, work.tasks)):
-        for sweep in work.about["sweeps"].values():
-            tracking.end_sweep(work.about["tracking_uri"], sweep["parent"], "KILLED")
+        tracking.end_sweeps(work.about["tracking_uri"], dict.fromkeys(work.parents.values(), "KILLED"))
 
 
 def _left(work: Work, console: Console) -> int:

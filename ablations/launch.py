@@ -84,7 +84,7 @@ def _run(
         work = _lay_out(folder, plan, begun, {"tracking_uri": uri, **_settings(launch)})
     else:
         console.print("Attached to the sweep that is on the cluster.", highlight=False)
-        begun = {key: sweep["parent"] for key, sweep in work.about["sweeps"].items()}
+        begun = work.parents
     if launch.get("executor") == "slurm":
         code = attach.follow(launch, work, console)
         if code is not None:
@@ -112,10 +112,8 @@ def _declare(uri: str, plan: Plan) -> dict[str, str]:
     done = [part for part in plan.parts if part.key not in left]
     known = {found.declaration.get("id"): found.declaration for found in tracking.sweeps(uri)} if done else {}
     new = [part for part in done if part.key not in known or not _is_current(known[part.key], part)]
-    ended = [_begin(uri, part) for part in new]
-    for run_id in ended:
-        tracking.end_sweep(uri, run_id)
-    tracking.link_cells(uri, ended)
+    if new:
+        tracking.end_sweeps(uri, {_begin(uri, part): "FINISHED" for part in new})
     return {part.key: _begin(uri, part) for part in plan.parts if part.key in left}
 
 
@@ -187,12 +185,13 @@ def _close(uri: str, plan: Plan, begun: Mapping[str, str], work: Work, code: int
     try:
         tracking.reap(uri, stopped)
         tracking.reap(uri, failed, interrupted=False)
+        otherwise = "KILLED" if code == INTERRUPTED else "FAILED"
+        ended = {}
         for part in plan.parts:
             if part.key in begun:
                 whole = all(states.get(cell.id, "finished") in ENDED for cell in part.cells)
-                ended = "FINISHED" if whole else "KILLED" if code == INTERRUPTED else "FAILED"
-                tracking.end_sweep(uri, begun[part.key], ended)
-        tracking.link_cells(uri, begun.values())
+                ended[begun[part.key]] = "FINISHED" if whole else otherwise
+        tracking.end_sweeps(uri, ended)
     except Exception as error:
         if not tracking.is_trouble(error):
             raise

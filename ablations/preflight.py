@@ -77,15 +77,15 @@ def check_tracking(uri: str) -> None:
     """Raise UserError, within some five seconds, unless MLflow's store at `uri` can be used."""
     try:
         parts = urlsplit(uri)
-        scheme, _ = parts.scheme.partition("+")[0], parts.port
-    except ValueError as error:
+        scheme, port = parts.scheme.partition("+")[0], parts.port
+    except ValueError as error:  # what says that a port is none
         raise UserError(f"tracking URI '{uri}': {error}") from None
     if scheme == "sqlite":
         _check_sqlite(uri)
     elif scheme in ("http", "https"):
         _check_server(uri)
     elif scheme in _PORTS:
-        _check_port(uri, _PORTS[scheme])
+        _check_port(uri, parts.hostname or "localhost", port or _PORTS[scheme])
     else:
         raise UserError(
             f"tracking URI '{uri}': MLflow keeps no runs there.\n"
@@ -129,10 +129,9 @@ def _check_server(uri: str) -> None:
         ) from None
 
 
-def _check_port(uri: str, port: int) -> None:
-    parts = urlsplit(uri)
+def _check_port(uri: str, host: str, port: int) -> None:
     try:
-        socket.create_connection((parts.hostname or "localhost", parts.port or port), TIMEOUT).close()
+        socket.create_connection((host, port), TIMEOUT).close()
     except OSError as error:
         raise _unreachable(uri, str(error)) from None
 

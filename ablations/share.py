@@ -82,9 +82,5 @@ def _end_if_last(work: Any) -> None:
 
     if all(map(work.settled, work.tasks)):
         ended = "FINISHED" if all(map(work.succeeded, work.tasks)) else "FAILED"
-        uri = work.about["tracking_uri"]
-        parents = [found["parent"] for found in work.about["sweeps"].values()]
         with contextlib.suppress(Exception):  # the store may be away; results are there in any case
-            for parent in parents:
-                tracking.end_sweep(uri, parent, ended)
-            tracking.link_cells(uri, parents)
+            tracking.end_sweeps(work.about["tracking_uri"], dict.fromkeys(work.parents.values(), ended))

@@ -54,6 +54,11 @@ class Work:
         """The sweep that has the task's run: `target` of its study, `suite`, `name`, `parent` run."""
         return self.about["sweeps"][task["sweep"]]
 
+    @property
+    def parents(self) -> dict[str, str]:
+        """The parent run of each sweep, by the sweep's key."""
+        return {key: sweep["parent"] for key, sweep in self.about["sweeps"].items()}
+
     def superseded(self) -> bool:
         """Whether the sweep has been launched anew, so that other lanes work on it."""
         now = read_json(self.plan_file)

@@ -61,7 +61,7 @@ def _write_study(uri: str, folder: Path, study: Study, cells: Sequence[Cell]) ->
         tracking.log_steps(uri, run_id, points)
     tracking.finish_cell(uri, run_id, Outcome(_metrics(frame), {"resolution": 8, "steps": 1200}, [file]))
     _copy(uri, run_id, cells[1:], frame)
-    tracking.end_sweep(uri, parent)
+    tracking.end_sweeps(uri, {parent: "FINISHED"})
 
 
 def _predictions() -> pd.DataFrame:

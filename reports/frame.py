@@ -17,7 +17,7 @@ from ablations import tracking
 from ablations.claims import Verdict, judge
 from ablations.errors import UserError
 from ablations.pairing import canonical
-from ablations.tracking import CellRun
+from ablations.tracking import CellRun, SweepRun
 from reports.comparable import axis_value, cell_axes, cell_ids, comparable, once_each, setting_of
 from reports.revised import revisions
 from reports.scaling import with_best_values
@@ -126,12 +126,8 @@ def read(
     levels = {
         field: _ordered(cell["axes"][field] for cell in declared if field in cell["axes"]) for field in fields
     }
-    known = with_best_values(cells, declaration.get("optimum"), fields)
-    verdicts = judge(declaration["claims"], known, scores, levels)
     shown = {run.cell_id for run in chosen}
     used = [sweep for sweep in sweeps if shown & cell_ids(sweep)]
-    for verdict, claim in zip(verdicts, declaration["claims"], strict=True):
-        verdict.caveats += revisions(claim, used)
     return Results(
         study=declaration,
         scale=newest.declaration["scale"],
@@ -139,7 +135,7 @@ def read(
         levels=levels,
         cells=cells,
         scores=scores,
-        verdicts=verdicts,
+        verdicts=_verdicts(declaration, cells, scores, levels, used),
         fixed=fixed,
         set=newest.declaration.get("set", {}),
         sweeps=[sweep.name for sweep in used],
@@ -164,6 +160,21 @@ def curves(results: Results, tracking_uri: str) -> pd.DataFrame:
         for step, value in tracking.history(tracking_uri, cell["run_id"], metric)
     ]
     return pd.DataFrame(rows, columns=["cell_id", "loss", "step", "value"])
+
+
+def _verdicts(
+    study: Mapping[str, Any],
+    cells: pd.DataFrame,
+    scores: pd.DataFrame,
+    levels: Mapping[str, list[Any]],
+    used: Sequence[SweepRun],
+) -> list[Verdict]:
+    """One per claim; those that these sweeps declared in other words say so."""
+    known = with_best_values(cells, study.get("optimum"), list(levels))
+    verdicts = judge(study["claims"], known, scores, levels)
+    for verdict, claim in zip(verdicts, study["claims"], strict=True):
+        verdict.caveats += revisions(claim, used)
+    return verdicts
 
 
 def _with_own_axes(sweep: Mapping[str, Any]) -> dict[str, Any]:

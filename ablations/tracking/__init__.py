@@ -1,7 +1,6 @@
 """The only place that talks to MLflow: experiment = study, parent run = sweep, child run = cell."""
 
 from ablations.tracking.archive import pack, restore
-from ablations.tracking.links import link_cells
 from ablations.tracking.read import (
     CellRun,
     SweepRun,
@@ -25,7 +24,7 @@ from ablations.tracking.store import (
 from ablations.tracking.write import (
     begin_cell,
     begin_sweep,
-    end_sweep,
+    end_sweeps,
     fail_cell,
     finish_cell,
     log_steps,
@@ -44,7 +43,7 @@ __all__ = [
     "cells",
     "cells_beginning",
     "default_uri",
-    "end_sweep",
+    "end_sweeps",
     "exists",
     "fail_cell",
     "finish_cell",
@@ -53,7 +52,6 @@ __all__ = [
     "is_passing",
     "is_refusal",
     "is_trouble",
-    "link_cells",
     "log_steps",
     "pack",
     "parameter",

@@ -13,6 +13,7 @@ from ablations.provenance import provenance
 from ablations.secrets import hidden
 from ablations.study import Study
 from ablations.system import Outcome
+from ablations.tracking.links import link_cells
 from ablations.tracking.read import artifact
 from ablations.tracking.store import analyze, cell_runs, client, runs, sqlite_file
 
@@ -38,9 +39,8 @@ def begin_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], ce
         run_id = earlier.info.run_id
         store.update_run(run_id, status="RUNNING", name=_sweep_name(sweep, len(cells)))
         if earlier.data.tags["ablate.kind"] == "sweep":
-            declared |= _earlier_claims(
-                json.loads(artifact(uri, earlier.info, "sweep.json").read_text()), study
-            )
+            before = json.loads(artifact(uri, earlier.info, "sweep.json").read_text())
+            declared |= _earlier_claims(before, declared["study"]["claims"])
     else:
         run_id = _new_sweep(uri, suite, study, sweep, len(cells))
     store.log_dict(run_id, declared, "sweep.json")
@@ -48,10 +48,10 @@ def begin_sweep(uri: str, suite: str, study: Study, sweep: Mapping[str, Any], ce
     return run_id
 
 
-def _earlier_claims(declared: Mapping[str, Any], study: Study) -> dict[str, Any]:
+def _earlier_claims(before: Mapping[str, Any], now: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The claims as they were declared each time before, if they have changed."""
-    claims, found = declared["study"]["claims"], declared.get("earlier_claims", [])
-    found = [*found, claims] if claims != study.declaration()["claims"] else found
+    claims, found = before["study"]["claims"], before.get("earlier_claims", [])
+    found = [*found, claims] if claims != now else found
     return {"earlier_claims": found} if found else {}
 
 
@@ -68,9 +68,12 @@ def _sweep_name(sweep: Mapping[str, Any], cells: int) -> str:
     return f"{sweep['name']} · {sweep['scale']} · {cells} cells"
 
 
-def end_sweep(uri: str, run_id: str, status: str = "FINISHED") -> None:
-    """Close a sweep's parent run as FINISHED, FAILED or KILLED."""
-    client(uri).set_terminated(run_id, status)
+def end_sweeps(uri: str, ended: Mapping[str, str]) -> None:
+    """Close sweeps' parent runs as FINISHED, FAILED or KILLED; their notes lead to their cells from then on."""
+    store = client(uri)
+    for run_id, status in ended.items():
+        store.set_terminated(run_id, status)
+    link_cells(uri, ended)
     analyze(uri)
 
 

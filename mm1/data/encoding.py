@@ -29,6 +29,11 @@ class Encoded:
         return len(self.ids)
 
 
+def with_placeholders(ids: np.ndarray, image_id: int, image_tokens: int) -> np.ndarray:
+    """Ids (L,) with `image_tokens` placeholders in the place of every one."""
+    return np.repeat(ids, np.where(ids == image_id, image_tokens, 1))
+
+
 class Encoder:
     """Encodes documents, cutting those longer than `length` at `length` or before a picture that does not fit."""
 
@@ -44,7 +49,7 @@ class Encoder:
         """Encode one document; an unreadable picture raises CorruptImage."""
         tokens = self.tokenizer.backend_tokenizer.encode(document.text, add_special_tokens=False).ids
         ids = np.array([self._ends[0], *tokens, self._ends[1]], dtype=np.int64)
-        ids = np.repeat(ids, np.where(ids == self.image_id, self.image_tokens, 1))
+        ids = with_placeholders(ids, self.image_id, self.image_tokens)
         pictures = document.pictures
         if cut := len(ids) > self.length:
             ids = self._cut(ids)

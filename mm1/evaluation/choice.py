@@ -34,9 +34,10 @@ def choose(
 
 def _pairs(tokenizer: PreTrainedTokenizerFast, benchmark: Benchmark) -> list[tuple[list[int], list[int]]]:
     """Context and choice as tokens, for every choice; the choice as it is written after the context and a space."""
-    contexts = [imageless(row["context"]) for row in benchmark.test for _ in row["choices"]]
+    contexts = [imageless(row["context"]) for row in benchmark.test]
     wholes = [imageless(f"{row['context']} {choice}") for row in benchmark.test for choice in row["choices"]]
-    before = tokenizer(contexts, add_special_tokens=False)["input_ids"]
+    once = tokenizer(contexts, add_special_tokens=False)["input_ids"]
+    before = [ids for row, ids in zip(benchmark.test, once, strict=True) for _ in row["choices"]]
     whole = tokenizer(wholes, add_special_tokens=False)["input_ids"]
     return [
         ([tokenizer.bos_token_id, *first], both[len(first) :])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mm1.config import Evaluation
+from mm1.data.encoding import with_placeholders
 from mm1.data.images import decode
 from mm1.evaluation.benchmarks import Benchmark
 from mm1.evaluation.decoding import beam, greedy
@@ -49,11 +50,11 @@ def prompts_of(
     ]
     tokens = tokenizer([text for text, _ in asked], add_special_tokens=False)["input_ids"]
     prompts = []
-    for index, ((text, shots), words) in enumerate(zip(asked, tokens, strict=True)):
+    for index, (row, (text, shots), words) in enumerate(zip(benchmark.test, asked, tokens, strict=True)):
         ids = np.array([tokenizer.bos_token_id, *words])
-        ids = np.repeat(ids, np.where(ids == model.image_token_id, model.image_tokens, 1)).tolist()
+        ids = with_placeholders(ids, model.image_token_id, model.image_tokens).tolist()
         pictures = [len(benchmark.test) + shot for shot in shots] + [index]
-        prompts.append(Prompt(ids, pictures, _known(benchmark, benchmark.test[index], k, text)))
+        prompts.append(Prompt(ids, pictures, _known(benchmark, row, k, text)))
     return prompts
 
 

@@ -53,7 +53,7 @@ def test_the_note_of_a_sweep_leads_to_its_cells_in_other_experiments(lab: Any, m
         assert f"- [steps=6 seed={run.tags['seed']}]({place})\n" in note
     store.set_tag(steps.info.run_id, "mlflow.note.content", note.replace("Do steps matter?", "By hand."))
     monkeypatch.setattr(tracking.links, "_LENGTH", 420)
-    tracking.link_cells(lab.uri, [steps.info.run_id])
+    tracking.end_sweeps(lab.uri, {steps.info.run_id: "FINISHED"})
     note = store.get_run(steps.info.run_id).data.tags["mlflow.note.content"]
     assert note.startswith("By hand.") and note.endswith("and 1 more") and note.count("/runs/") == 1
 

@@ -93,7 +93,7 @@ def write_sweep(
         outcome = Outcome(final_metrics(frame) | (metrics or {}), facts, [place / "predictions.parquet"])
         tracking.finish_cell(uri, run_id, outcome)
         runs.append(run_id)
-    tracking.end_sweep(uri, parent)
+    tracking.end_sweeps(uri, {parent: "FINISHED"})
     return runs
 
 
