@@ -156,10 +156,10 @@ def test_a_changed_recipe_is_refused_where_no_sweep_names_the_field(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(shipped())
-    monkeypatch.setitem(recipes.MICRO, "encoder.resolution", 32)
+    monkeypatch.setitem(recipes.MICRO, "encoder.resolution", 48)
     parts = shipped()
     varied = [part for part in parts if "encoder.resolution" in part.cells[0].axes]
     assert varied and len(varied) < len(parts)
     check(varied)
-    with pytest.raises(UserError, match=r"encoder\.resolution: was 48, is 32"):
+    with pytest.raises(UserError, match=r"encoder\.resolution: was 32, is 48"):
         check(parts)
