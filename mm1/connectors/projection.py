@@ -6,7 +6,7 @@ from torch import nn
 
 
 def projection(width_in: int, width_out: int) -> nn.Linear:
-    """A linear layer that starts after He et al. (arXiv 1502.01852), so that its output is as large as its input.
+    """A linear layer that starts after He et al. (arXiv 1502.01852), so that its output is no smaller than its input.
 
     PyTorch's own start nearly halves features with every layer, and a language model trained on text is slow to learn
     to read small image tokens (docs/training.md).

@@ -24,9 +24,8 @@ def test_every_connector_gives_the_asked_number_of_tokens(name, tokens, grid):
 @pytest.mark.parametrize("name", connectors.names())
 def test_gradient_reaches_every_parameter_and_every_patch(name, grid):
     connector = build(name, grid)
-    with (
-        torch.no_grad()
-    ):  # norms that start at zero let nothing through to what is before them, until they move
+    # Norms that start at zero let nothing through to what is before them, until they move.
+    with torch.no_grad():
         for parameter in connector.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     features = torch.randn(2, grid[0] * grid[1], NARROW, requires_grad=True)
