@@ -92,8 +92,12 @@ class MultimodalLM(nn.Module):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def _untouched(self) -> Tensor | None:
-        """Under DDP every rank needs gradients for every part: a batch without images still runs the encoder."""
-        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        """Image tokens that no place takes, for a batch without images: encoder and connector get gradients of zero.
+
+        Every rank of DDP needs some for every part; with a frozen language model there would be none at all.
+        """
+        ranks = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if not ranks and "language" not in self.frozen:
             return None
         size = self.encoder.trunk.patch_embed.img_size
         device = self.language.device

@@ -9,7 +9,7 @@ from mm1.model import MultimodalLM
 
 TINY = {
     "encoder": {"resolution": 16, "width": 32, "depth": 2, "heads": 2},
-    "connector": {"tokens": 4},
+    "connector": {"tokens": 4, "depth": 0},  # blocks start at zero and let no gradient to what is in them
     "language": {"width": 32, "depth": 2, "heads": 2},
 }
 PARTS = sorted(TINY)
@@ -82,6 +82,12 @@ def test_frozen_parts_get_no_gradient_and_stay_in_evaluation_mode(tokenizer, doc
             assert all(gradient is not None and gradient.any() for gradient in gradients)
     held = sum(p.numel() for p in getattr(model, frozen).parameters()) if frozen else 0
     assert model.trainable_parameters() == sum(p.numel() for p in model.parameters()) - held
+
+
+def test_a_batch_without_images_teaches_nothing_beside_a_frozen_language_model(tokenizer, documents):
+    model = build(tokenizer, "language").train()
+    model(**batch(model, [[documents[3]]])).loss.backward()
+    assert not any(p.grad.any() for p in model.connector.parameters())
 
 
 def test_packed_documents_with_images_equal_the_same_documents_one_by_one(model, documents):
