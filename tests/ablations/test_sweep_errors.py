@@ -171,7 +171,7 @@ def test_only_the_chosen_scale_is_resolved_and_its_lines_are_named(toy_cells: ob
     ("text", "line", "parts"),
     [
         ("axes:\n  encoder.resolution: [16, 25]\n", 2, ["encoder.resolution", "25", "patch size 8"]),
-        ("axes:\n  connector.tokens: [4]\nset:\n  encoder.patch: 7\n", 4, ["48", "patch size 7"]),
+        ("axes:\n  connector.tokens: [4]\nset:\n  encoder.patch: 7\n", 4, ["32", "patch size 7"]),
         ("axes:\n  connector.tokens:\n    - 4\n    - 7\n", 4, ["connector.tokens", "7", "4 or 9"]),
         ("axes:\n  connector.type: [c-abstracter]\n", 2, ["c-abstracter", "average-pool", "'c-abstractor'"]),
         ("axes:\n  encoder.resolutoin: [16]\n", 2, ["encoder.resolutoin", "'encoder.resolution'"]),
