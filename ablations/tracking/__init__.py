@@ -12,6 +12,7 @@ from ablations.tracking.read import (
     sweeps,
 )
 from ablations.tracking.store import (
+    absolute,
     default_uri,
     exists,
     is_passing,

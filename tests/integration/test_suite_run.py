@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations import tracking
-from ablations.commands import sweeps
+from ablations.commands import results, sweeps
 from ablations.study import Study
 from reports import frame
 
@@ -32,10 +32,10 @@ def test_shared_cells_run_once_and_every_study_is_reported(lab: Any, capsys: Any
     shared = {c["id"] for c in gain.declaration["cells"]} & {c["id"] for c in steps.declaration["cells"]}
     runs = {run.cell_id: run for run in tracking.cells(lab.uri, sorted(shared))}
     assert {run.tags["mlflow.parentRunId"] for run in runs.values()} == {gain.run_id}
-    results = frame.read("lab-steps", lab.uri)
-    assert (results.finished, results.declared) == (4, 4)
-    assert sorted(results.cells["steps"]) == [6, 6, 8, 8]
-    assert shared < set(results.cells["cell_id"])
+    found = frame.read("lab-steps", lab.uri)
+    assert (found.finished, found.declared) == (4, 4)
+    assert sorted(found.cells["steps"]) == [6, 6, 8, 8]
+    assert shared < set(found.cells["cell_id"])
 
 
 def test_the_note_of_a_sweep_leads_to_its_cells_in_other_experiments(lab: Any, monkeypatch: Any) -> None:
@@ -65,9 +65,25 @@ def test_a_study_whose_cells_all_ran_elsewhere_is_read_too(lab: Any) -> None:
     assert sweeps.run(order) == 0
     owned = [run for run in _runs(lab) if run.tags["study"] == "lab-steps"]
     assert owned == []
-    results = frame.read("lab-steps", lab.uri)
-    assert (results.finished, results.declared) == (4, 4)
-    assert results.verdicts[0].n_seeds == 2
+    found = frame.read("lab-steps", lab.uri)
+    assert (found.finished, found.declared) == (4, 4)
+    assert found.verdicts[0].n_seeds == 2
+
+
+def test_what_to_run_next_is_told_as_a_command_for_the_same_store(
+    lab: Any, capsys: Any, monkeypatch: Any
+) -> None:
+    order = suite(lab)
+    assert sweeps.run(order) == 0
+    store, shown = lab.uri, []
+    for usual in (store, "sqlite:///elsewhere.db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", usual)
+        capsys.readouterr()
+        results.next_seeds("1h", lab.folder / "suite.yaml", lab.runs, store, None)
+        shown.append(capsys.readouterr().out)
+    assert f"ablate lab-steps --grid {lab.folder / 'steps.yaml'} --seeds 2-" in shown[0]
+    assert f" --runs {lab.runs}\n" in shown[0]
+    assert f" --runs {lab.runs} --tracking-uri {store}\n" in shown[1]
 
 
 def test_a_second_launch_writes_down_only_what_is_new(lab: Any) -> None:
