@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import io
+from hashlib import blake2b
+from operator import attrgetter
 
 import numpy as np
+from cachetools import LRUCache, cached
 from PIL import Image
+
+_KEPT = 512 * 2**20
+"""Bytes of decoded images that a process keeps."""
 
 
 class CorruptImage(ValueError):
     """Bytes that are no readable image."""
 
 
+def _key(data: bytes, resolution: int) -> tuple[bytes, int]:
+    return blake2b(data, digest_size=16).digest(), resolution
+
+
+@cached(LRUCache(_KEPT, getsizeof=attrgetter("nbytes")), key=_key)
 def decode(data: bytes, resolution: int) -> np.ndarray:
-    """Encoded bytes -> uint8 (3, R, R); resized with antialiasing only if the size differs."""
+    """Encoded bytes -> uint8 (3, R, R), read-only; resized with antialiasing only if the size differs.
+
+    The images used last are kept decoded: the cells of one worker draw the same ones in another order.
+    """
     try:
         image = Image.open(io.BytesIO(data))
         image.draft(

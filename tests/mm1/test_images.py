@@ -22,6 +22,15 @@ def test_an_image_of_the_right_size_keeps_its_pixels():
     np.testing.assert_array_equal(pixels, NOISE.transpose(2, 0, 1))
 
 
+def test_an_image_is_decoded_once_for_each_resolution_and_nobody_can_change_it():
+    data = encoded(Image.fromarray(NOISE))
+    pixels = decode(data, 48)
+    assert decode(bytes(bytearray(data)), 48) is pixels
+    assert decode(data, 24).shape == (3, 24, 24)
+    with pytest.raises(ValueError, match="read-only"):
+        pixels[0, 0, 0] = 0
+
+
 def test_fine_stripes_turn_grey_and_not_into_coarse_ones():
     stripes = np.zeros((96, 96, 3), dtype=np.uint8)
     stripes[:, ::2] = 255
