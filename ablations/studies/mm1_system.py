@@ -14,8 +14,8 @@ from ablations.errors import FieldError
 from ablations.studies.recipes import RECIPES
 from ablations.system import CellFailed, Context, Interrupted, Outcome, Stage
 
-_SECONDS_PER_STEP = 0.13
-_SECONDS_PER_PATCH_STEP = 0.0015
+_SECONDS_PER_CELL, _SECONDS_PER_STEP = 18, 0.02
+_SECONDS_PER_SEQUENCE, _SECONDS_PER_PATCH = 0.024, 0.0003
 
 
 class MM1System:
@@ -131,22 +131,23 @@ class MM1System:
         return Outcome(result.metrics, result.facts, result.artifacts, result.datasets)
 
     def seconds(self, config: Mapping[str, Any]) -> float:
-        """Steps on one core at micro scale, and a fixed cost for evaluation; 0, unknown, where models are bought in."""
+        """Steps on one of two busy cores at micro scale, and evaluation; 0, unknown, where models are bought in."""
         encoder, training = config["encoder"], config["training"]
         if encoder["pretrained"] or config["language"]["pretrained"]:
             return 0.0
         patches = (encoder["resolution"] / encoder["patch"]) ** 2
-        share = training["sequences"] * training["sequence_length"] / 2048
-        return 14 + training["steps"] * share * (_SECONDS_PER_STEP + _SECONDS_PER_PATCH_STEP * patches)
+        sequences = training["sequences"] * training["sequence_length"] / 256
+        step = _SECONDS_PER_STEP + sequences * (_SECONDS_PER_SEQUENCE + _SECONDS_PER_PATCH * patches)
+        return _SECONDS_PER_CELL + training["steps"] * step
 
 
 def _stage_seconds(name: str, config: Mapping[str, Any]) -> float:
     """A guess for one core, from the size of the part relative to the micro recipe's."""
     plan, size = config["pretraining"], config["depth"] * config["width"] ** 2
     if name == "language":
-        return plan["steps"] * plan["batch"] * (4e-3 + 8e-3 * size / (3 * 96**2))
+        return plan["steps"] * plan["batch"] * (5e-3 + 1.05e-2 * size / (3 * 96**2))
     patches = (config["resolution"] / config["patch"]) ** 2
-    return plan["steps"] * plan["batch"] * (1.5e-4 + 2e-5 * patches * size / (4 * 64**2))
+    return plan["steps"] * plan["batch"] * (2.9e-4 + 3.8e-5 * patches * size / (4 * 64**2))
 
 
 def system() -> MM1System:
