@@ -127,10 +127,17 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _json(found: Sequence[Results], ranked: Ranked | None) -> dict[str, Any]:
-    return {
-        "studies": [_study(results) for results in found],
-        "ranking": ranked.as_json() if ranked else None,
-    }
+    ranking = ranked.as_json() if ranked else None
+    return _nine_digits({"studies": [_study(results) for results in found], "ranking": ranking})
+
+
+def _nine_digits(value: Any) -> Any:
+    """Every float at nine significant digits; the last of its sixteen differ from processor to processor."""
+    if isinstance(value, dict):
+        return {name: _nine_digits(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nine_digits(one) for one in value]
+    return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
 def _study(results: Results) -> dict[str, Any]:

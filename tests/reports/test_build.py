@@ -31,6 +31,13 @@ def test_two_builds_are_the_same_bytes(report: Path, store: str, tmp_path: Path)
     assert [str(path) for path in first if first[path] != again[path]] == []
 
 
+def test_json_leaves_out_the_digits_that_differ_from_processor_to_processor(report: Path) -> None:
+    floats: list[float] = []
+    json.loads((report / "results.json").read_text(), parse_float=lambda text: floats.append(float(text)))
+    assert len(floats) > 100
+    assert [value for value in floats if value != float(f"{value:.9g}")] == []
+
+
 def test_the_page_has_the_numbers_of_the_json(report: Path) -> None:
     data = json.loads((report / "results.json").read_text())["studies"][0]
     page = re.sub(r"<[^>]+>", "", (report / "index.html").read_text())
