@@ -127,8 +127,12 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _json(found: Sequence[Results], ranked: Ranked | None) -> dict[str, Any]:
-    ranking = ranked.as_json() if ranked else None
-    return _nine_digits({"studies": [_study(results) for results in found], "ranking": ranking})
+    return _nine_digits(
+        {
+            "studies": [_study(results) for results in found],
+            "ranking": ranked.as_json() if ranked else None,
+        }
+    )
 
 
 def _nine_digits(value: Any) -> Any:

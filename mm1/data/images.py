@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-from hashlib import blake2b
 from operator import attrgetter
 
 import numpy as np
@@ -19,7 +19,7 @@ class CorruptImage(ValueError):
 
 
 def _key(data: bytes, resolution: int) -> tuple[bytes, int]:
-    return blake2b(data, digest_size=16).digest(), resolution
+    return hashlib.blake2b(data, digest_size=16).digest(), resolution
 
 
 @cached(LRUCache(_KEPT, getsizeof=attrgetter("nbytes")), key=_key)
