@@ -46,11 +46,12 @@ class Option:
 
 @dataclass(frozen=True)
 class Step:
-    """A chosen option, the claims that it adds to those settled before, and its seconds of work."""
+    """A chosen option, the claims that it adds to those settled before, its seconds of work and the stages in them."""
 
     option: Option
     settles: Sequence[str]
     seconds: float
+    stages: Sequence[plans.Task] = ()
 
 
 def seconds_of(text: str) -> float:
@@ -140,16 +141,18 @@ def choose(
             plan = plans.make([*known, *parts.values()], stages, durations, durations)
             new = option.claims - _settled(chosen, option.part.study.name)
             if new and plan.wall(workers) <= budget:
-                tried.append((len(new) / max(plan.seconds - spent, 1.0), plan.seconds, option, sorted(new)))
+                tried.append((len(new) / max(plan.seconds - spent, 1.0), plan, option, sorted(new)))
         if not tried:
             break
-        _, total, option, new = max(tried, key=lambda entry: entry[0])
+        _, plan, option, new = max(tried, key=lambda entry: entry[0])
         name = option.part.study.name
         before = chosen.pop(name, None)
         settles = [*(before.settles if before else ()), *new]
-        cost = total - spent + (before.seconds if before else 0.0)
-        chosen[name] = Step(option, settles, cost)
-        spent = total
+        cost = plan.seconds - spent + (before.seconds if before else 0.0)
+        paid = {task.id for step in chosen.values() for task in step.stages}
+        first = [task for task in plan.tasks if task.kind == "stage" and task.id not in paid]
+        chosen[name] = Step(option, settles, cost, first)
+        spent = plan.seconds
         left = [other for other in left if other is not option]
     return list(chosen.values())
 

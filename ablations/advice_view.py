@@ -44,8 +44,12 @@ def _step(place: int, step: Step, extra: Sequence[str]) -> list[str]:
         [f"... and {len(cells) - _MOST_CELLS} more"] if len(cells) > _MOST_CELLS else []
     )
     several = f"{seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    work = f"{len(part.cells)} cells"
+    if step.stages:
+        first = clock(sum(task.seconds for task in step.stages))
+        work = f"{len(step.stages)} stage{'s' * (len(step.stages) > 1)} ({first}) and {work}"
     return [
-        f"{place}. {part.study.name}: {clock(step.seconds)} of work, {len(part.cells)} cells, seeds {several}",
+        f"{place}. {part.study.name}: {clock(step.seconds)} of work, {work}, seeds {several}",
         *(f"   settles  {claim}" for claim in step.settles),
         *(f"   cell     {name}" for name in shown),
         f"   {advice.command(step.option, extra)}",

@@ -143,6 +143,7 @@ def test_shared_cells_and_stages_are_paid_for_once(files: Path) -> None:
     steps = choose(states(files, [wide], [deep]), 1e6)
     assert [step.option.part.study.name for step in steps] == ["toy-deep", "toy"]
     assert steps[1].seconds == 20 + 2 * 16 + 8  # root, base of plain, and width 8 of plain are there already
+    assert [sum(task.seconds for task in step.stages) for step in steps] == [10 + 20, 20]
 
 
 def test_how_long_finished_cells_took_scales_the_costs(files: Path) -> None:
@@ -189,7 +190,7 @@ def test_what_is_printed(files: Path) -> None:
     console = Console(file=io.StringIO(), width=80)
     advice_view.show(found, choose(found, 1e6), 1e6, 1, console, ["--runs", "elsewhere"])
     shown = console.file.getvalue()
-    assert "1. toy: 3 min of work, 8 cells, seeds 3-4" in shown
+    assert "1. toy: 3 min of work, 3 stages (50 s) and 8 cells, seeds 3-4" in shown
     assert "settles  near" in shown
     assert "--only 'model.width=[24, 8]' --runs elsewhere\n" in shown
     assert "cell     width=24 type=gated" in shown
