@@ -51,7 +51,7 @@ class Step:
     option: Option
     settles: Sequence[str]
     seconds: float
-    stages: Sequence[plans.Task] = ()
+    stages: Sequence[plans.Task]
 
 
 def seconds_of(text: str) -> float:

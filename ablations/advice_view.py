@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ablations import advice
 from ablations.advice import State, Step
-from ablations.plan_view import clock
+from ablations.plan_view import clock, count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +30,7 @@ def show(
     settled = {(step.option.part.study.name, claim) for step in steps for claim in step.option.claims}
     left = [line for state in states for line in _left(state, settled)]
     if left and not steps:
-        lines.append(f"nothing can be settled in {clock(budget)} with {workers} worker{'s' * (workers > 1)}")
+        lines.append(f"nothing can be settled in {clock(budget)} with {count(workers, 'worker')}")
     if left:
         lines += ["", "still open:", *left]
     for line in lines or ["every claim is decided"]:
@@ -44,10 +44,10 @@ def _step(place: int, step: Step, extra: Sequence[str]) -> list[str]:
         [f"... and {len(cells) - _MOST_CELLS} more"] if len(cells) > _MOST_CELLS else []
     )
     several = f"{seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
-    work = f"{len(part.cells)} cells"
+    work = count(len(part.cells), "cell")
     if step.stages:
         first = clock(sum(task.seconds for task in step.stages))
-        work = f"{len(step.stages)} stage{'s' * (len(step.stages) > 1)} ({first}) and {work}"
+        work = f"{count(len(step.stages), 'stage')} ({first}) and {work}"
     return [
         f"{place}. {part.study.name}: {clock(step.seconds)} of work, {work}, seeds {several}",
         *(f"   settles  {claim}" for claim in step.settles),

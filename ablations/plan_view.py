@@ -32,7 +32,8 @@ def clock(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """`1 cell`, `2 cells`."""
     return f"{number} {what}{'s' * (number != 1)}"
 
 
@@ -78,7 +79,7 @@ def _stages(plan: Plan) -> Table:
     for item in plan.shared[:_MOST_ROWS]:
         needed = "to run" if item.uses else "not needed"
         state = "[green]ready" if item.ready else needed
-        cells = _count(item.cells, "cell")
+        cells = count(item.cells, "cell")
         time = "" if item.ready else clock(item.seconds)
         more = f"+{clock(item.saved)}" if item.saved else ""
         table.add_row(item.stage.name, item.stage.id, cells, state, time, more)
@@ -98,7 +99,9 @@ def summary(plan: Plan, workers: int) -> list[str]:
     if plan.saved():
         lines.append(f"it would be {clock(plan.saved())} of work more if every cell did its stages by itself")
     if (spared := plan.spared()).seconds:
-        once = f"{_count(spared.cells, 'cell')}, {_count(spared.stages, 'stage')}, {clock(spared.seconds)} of work"
+        once = (
+            f"{count(spared.cells, 'cell')}, {count(spared.stages, 'stage')}, {clock(spared.seconds)} of work"
+        )
         lines.append(f"sharing spares {once} against each study on its own")
     return [*lines, _estimate(plan, workers)]
 
@@ -109,7 +112,7 @@ def _estimate(plan: Plan, workers: int) -> str:
     if not plan.seconds:
         return "no estimate of the time: no cell of this scale has finished yet"
     source = f"from {plan.measured} finished cells" if plan.measured else "a guess: no cell has finished yet"
-    team = _count(workers, "worker")
+    team = count(workers, "worker")
     return f"estimated {clock(plan.wall(workers))} with {team} ({clock(plan.seconds)} of work; {source})"
 
 
